@@ -1,0 +1,60 @@
+#pragma once
+#include "repartee/base/metrics.hpp"
+#include "repartee/characters/catalogue.hpp"
+#include "repartee/conversation/session.hpp"
+#include "repartee/net/websocket.hpp"
+#include "repartee/relay/relay.hpp"
+#include "repartee/upstream/upstream.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace repartee::api {
+
+/// What the HTTP face needs to know of the configuration.
+struct Settings {
+    std::string version;
+    std::string model;                       ///< the model a session has unless the client asks for another
+    std::string upstream;                    ///< "openai" or "local"
+    std::vector<std::string> api_keys;       ///< empty: anyone may connect
+    std::vector<std::string> allowed_origins;  ///< of browsers, besides the server's own; "*": all
+    std::string default_character;           ///< for /v1/realtime; empty: none
+    std::string audio_dir;                   ///< introductions
+    std::int64_t sessions_max = 1'000;
+    std::chrono::milliseconds session_limit{10'000};
+    conversation::SessionSettings session;   ///< the defaults a conversation starts from
+    milliseconds lead{400};
+    net::WebSocketLimits conversation_socket, realtime_socket;
+};
+
+/// One a process: shared by all workers, thread-safe.
+struct Shared {
+    Settings settings;
+    characters::Catalogue catalogue;
+    Metrics metrics;
+    std::atomic<bool> draining{false};
+    std::atomic<std::int64_t> sessions{0};
+};
+
+/// One a worker thread.
+struct Services {
+    Shared& shared;
+    upstream::Source& source;
+    relay::Registry& registry;
+};
+
+/// A place among server.sessions_max, held while it lives.
+class SessionSlot {
+public:
+    static std::shared_ptr<SessionSlot> take(Shared& shared);  ///< null: all are taken
+    ~SessionSlot();
+
+private:
+    explicit SessionSlot(Shared& shared) : shared_(shared) {}
+    Shared& shared_;
+};
+
+}  // namespace repartee::api

@@ -1,0 +1,31 @@
+#pragma once
+#include "repartee/base/error.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace repartee::conversation {
+
+/// Puts a character into a plain Realtime session (`/v1/realtime?character=…`): its persona leads the instructions and its voice is kept, whatever the
+/// client sets. All other events pass unread. Pure.
+class PersonaOverlay {
+public:
+    PersonaOverlay(std::string instructions, std::string voice);
+
+    /// The session.update that opens the session, for the upstream.
+    std::string first_update() const;
+
+    enum class Progress { waiting, live, refused };
+    /// While the session opens: `event` is the next server event. Live: `out` is the session.created for the client. Refused: `out` is the error event.
+    Progress open(std::string_view event, std::string& out);
+
+    /// The event to pass on instead, or nullopt to pass `event` as it is.
+    std::optional<std::string> from_client(std::string_view event);
+    std::optional<std::string> from_server(std::string_view event) const;
+
+private:
+    std::string instructions_, voice_, client_instructions_;
+};
+
+}  // namespace repartee::conversation

@@ -1,0 +1,53 @@
+#pragma once
+#include "repartee/audio/resampler.hpp"
+#include "repartee/audio/spsc_ring.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace repartee::conversation {
+
+/// From the client to the upstream: audio and events in the order in which the client sent them. Audio is brought to 24 kHz as it comes; what
+/// gathers while the upstream socket is busy leaves in one append event.
+class Uplink {
+public:
+    Uplink(int input_hz, std::size_t capacity_bytes, std::size_t events_max);
+
+    /// Whole samples at the input rate. False: no room, nothing taken.
+    bool push_audio(std::span<const std::byte> pcm);
+    /// Sent behind all audio pushed so far. False: too many are waiting.
+    bool push_event(std::string event);
+    /// Sent before anything that waits.
+    void push_urgent(std::string event);
+    /// The client ends a turn here (commit): the resampler's tail is part of it.
+    void end_turn();
+    /// Drops audio that has not been sent.
+    void drop_audio();
+
+    /// While held only urgent events leave: the upstream does not know the session's settings yet.
+    void hold(bool held) { held_ = held; }
+
+    /// Writes the next event for the upstream into `out` (cleared first). False: nothing to send now.
+    bool next(std::string& out);
+
+    /// All that waits, in bytes of 24 kHz audio.
+    std::size_t pending_audio_bytes() const { return ring_.size(); }
+
+private:
+    struct PinnedEvent {
+        std::uint64_t offset;  ///< goes out when the audio before this stream position has gone
+        std::string text;
+    };
+    audio::SpscRing ring_;
+    audio::Resampler resampler_;
+    std::vector<std::int16_t> in_, out_;
+    std::deque<PinnedEvent> pinned_;
+    std::deque<std::string> urgent_;
+    std::size_t events_max_;
+    bool held_ = true;
+};
+
+}  // namespace repartee::conversation

@@ -1,0 +1,61 @@
+#pragma once
+#include "repartee/engine/realtime_server.hpp"
+#include "repartee/net/signal.hpp"
+#include "repartee/net/task_group.hpp"
+#include "repartee/providers/roles.hpp"
+#include "repartee/upstream/upstream.hpp"
+
+#include <memory>
+#include <string>
+
+namespace repartee::engine {
+
+/// Who speaks in a local session, and with which services. Shared by the turns of that session.
+struct LocalRoles {
+    std::shared_ptr<providers::SpeechToText> stt;
+    std::shared_ptr<providers::LanguageModel> llm;
+    std::shared_ptr<providers::TextToSpeech> tts;
+    std::string language = "ko";
+    double pitch = 1.0, speed = 1.0;
+};
+
+struct LocalSettings {
+    std::string model = "repartee-local";
+    std::size_t reply_chars_max = 4'000;
+    std::size_t pending_events_max = 4'096;  ///< not yet received ones; a reply waits while there are more
+    ServerLimits limits;
+};
+
+/// The in-process Realtime service: RealtimeServer, a queue, and the turns that speech → text → answer → speech take.
+class LocalUpstream final : public upstream::Upstream {
+public:
+    LocalUpstream(asio::any_io_executor executor, std::string voice, std::string instructions, LocalRoles roles, const LocalSettings& settings);
+    ~LocalUpstream() override;
+
+    Task<std::string_view> receive() override;
+    Task<> send(std::string_view event) override;
+    awaitable<void> close() override;
+    std::string_view peer_name() const override { return "local"; }
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+/// Gives every conversation a LocalUpstream of its own. `make_roles` chooses the services for a character (null: none).
+class LocalSource final : public upstream::Source {
+public:
+    using MakeRoles = std::function<LocalRoles(const characters::Character*)>;
+    LocalSource(asio::any_io_executor executor, LocalSettings settings, MakeRoles make_roles);
+
+    Task<upstream::Lease> lease(upstream::LeaseRequest request) override;
+    bool is_ready() const override { return true; }
+    awaitable<void> stop() override;
+
+private:
+    asio::any_io_executor executor_;
+    LocalSettings settings_;
+    MakeRoles make_roles_;
+};
+
+}  // namespace repartee::engine

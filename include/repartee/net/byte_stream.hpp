@@ -1,0 +1,57 @@
+#pragma once
+#include "repartee/net/awaitable.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace repartee::net {
+
+class TlsContext;
+
+/// One connected TCP or TLS byte stream. The only class (with its .cpp) that instantiates Asio's TLS templates.
+/// Not thread-safe: everything on the executor it was made with. At most one read and one write may be outstanding.
+/// Errors: Code::closed (end of stream, reset), Code::cancelled (cancel_read), Code::tls, Code::timeout.
+class ByteStream {
+public:
+    ByteStream() = default;
+    ~ByteStream();
+    ByteStream(ByteStream&&) noexcept;
+    ByteStream& operator=(ByteStream&&) noexcept;
+
+    /// Takes over an accepted or connected native socket (TCP). Sets TCP_NODELAY.
+    static ByteStream adopt_tcp(asio::any_io_executor executor, int native_socket);
+    /// TCP connect by name or address, time-limited over resolve and connect together.
+    static Task<ByteStream> connect(std::string host, std::string port, std::chrono::milliseconds limit);
+
+    /// Turns the TCP stream into TLS. As a client `host` is used for SNI and verified against the certificate.
+    Task<> tls_handshake_as_client(const TlsContext& context, std::string host, std::chrono::milliseconds limit);
+    Task<> tls_handshake_as_server(const TlsContext& context, std::chrono::milliseconds limit);
+
+    bool is_open() const;
+    bool is_tls() const;
+    bool tls_resumed() const;  ///< the handshake reused an earlier session
+    std::string remote_address() const;
+    asio::any_io_executor executor() const;
+
+    /// At least one byte, at most `buffer.size()`. Error Code::closed at the end of the stream.
+    Task<std::size_t> read_some(std::span<std::byte> buffer);
+    /// All of it.
+    Task<> write(std::span<const std::byte> bytes);
+    Task<> write(std::string_view text);
+    /// Ends an outstanding read with Code::cancelled; no byte is lost, the stream stays usable.
+    void cancel_read();
+    /// Orderly end: TLS close_notify when possible, then TCP FIN; bounded by `limit`, then closed.
+    awaitable<void> shutdown(std::chrono::milliseconds limit);
+    /// Immediate end; outstanding operations finish with Code::closed or cancelled.
+    void close();
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;  ///< shared with operations in flight
+};
+
+}  // namespace repartee::net

@@ -1,0 +1,34 @@
+#pragma once
+#include "repartee/net/byte_stream.hpp"
+#include "repartee/net/http_message.hpp"
+#include "repartee/net/websocket.hpp"
+
+#include <functional>
+#include <variant>
+
+namespace repartee::net {
+
+struct HttpLimits {
+    std::size_t header_bytes_max = 16 << 10;
+    std::size_t body_bytes_max = 1 << 20;
+    std::chrono::milliseconds header_limit{10'000};  ///< whole request header, from its first byte or the connection's start
+    std::chrono::milliseconds body_limit{30'000};
+    std::chrono::milliseconds keep_alive_limit{30'000};
+    std::chrono::milliseconds write_limit{30'000};
+};
+
+/// What a handler decides for an upgrade request: become a WebSocket (with this subprotocol, run this), or answer like any other request.
+struct Upgrade {
+    std::string subprotocol;  ///< one the client offered, or empty
+    WebSocketLimits limits;
+    std::function<awaitable<void>(WebSocket)> run;
+};
+using Reply = std::variant<Response, Upgrade>;
+using Handler = std::function<awaitable<Reply>(Request)>;
+
+/// Serves one client connection until it ends: HTTP/1.1 with keep-alive and pipelining in order, `Expect: 100-continue`, HEAD; or one WebSocket.
+/// Malformed requests are answered 400, oversize ones 413/431, then closed. Never throws; returns when the connection is over.
+/// `handler` outlives the call.
+awaitable<void> serve_http(ByteStream stream, const Handler& handler, HttpLimits limits);
+
+}  // namespace repartee::net

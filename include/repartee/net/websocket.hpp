@@ -1,0 +1,75 @@
+#pragma once
+#include "repartee/net/byte_stream.hpp"
+#include "repartee/net/websocket_frame.hpp"
+
+#include <functional>
+
+namespace repartee::net {
+
+struct WebSocketLimits {
+    std::size_t message_bytes_max = 1 << 20;     ///< larger ones: Code::too_large, close 1009
+    std::chrono::milliseconds ping_interval{20'000};
+    std::chrono::milliseconds idle_limit{60'000};   ///< nothing at all received (pongs count): closed with 1008 "idle_timeout", Code::idle
+    std::chrono::milliseconds write_limit{15'000};  ///< one write stuck this long: closed, Code::slow_client
+    std::chrono::milliseconds close_limit{3'000};   ///< waiting for the peer's close
+};
+
+struct Message {
+    bool binary = false;
+    std::span<const std::byte> bytes;  ///< valid until the next read() or close()
+    std::string_view text() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+};
+
+/// A WebSocket (RFC 6455, no extensions) over a ByteStream, after the opening handshake, in either role.
+/// One read() and any number of writes may be outstanding: writes queue in call order, and what queued during a write goes out in the next one
+/// together. Pings are sent, and the limits watched, from construction to the end; silence counts only while a read() is outstanding, which is also
+/// what answers pings. Everything on the stream's executor. Reads are resumable: cancel_read() loses nothing, also in the middle of a frame.
+class WebSocket {
+public:
+    enum class Role { server, client };
+
+    /// `early`: bytes that came behind the handshake's header.
+    WebSocket(ByteStream stream, Role role, WebSocketLimits limits, std::string early = {});
+    ~WebSocket();
+    WebSocket(WebSocket&&) noexcept;
+    WebSocket& operator=(WebSocket&&) noexcept;
+
+    /// The next whole message; text is checked for UTF-8. Code::closed when the peer closed (see close_code()), Code::protocol, Code::too_large
+    /// (both: the close frame has been sent), Code::idle, Code::slow_client, Code::cancelled.
+    Task<Message> read();
+    /// The frame is queued at the call, the payload need not outlive it; the Task, to be awaited, ends when the stream has taken the frame. Refused
+    /// (Code::closed, or what ended the connection) from close() or the peer's close on.
+    Task<> write_text(std::string_view text);
+    Task<> write_binary(std::span<const std::byte> bytes);
+    /// Bytes queued or in flight that the socket has not taken yet.
+    std::size_t unsent_bytes() const;
+    void cancel_read();
+
+    /// Sends a close frame and waits for the peer's, bounded; then the stream is closed. Safe to call more than once, and while a read() is
+    /// outstanding (that read ends with Code::closed).
+    awaitable<void> close(std::uint16_t code, std::string reason);
+    /// Immediate end without a close frame.
+    void abort();
+
+    bool is_open() const;
+    std::uint16_t close_code() const;         ///< the peer's: 1005 none given, 1006 no close frame came
+    const std::string& close_reason() const;
+    bool is_tls() const;
+    std::string remote_address() const;
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+/// The client's side of the opening handshake on a connected stream.
+struct WebSocketRequest {
+    std::string host;    ///< for the Host header, with port when it is not the default
+    std::string target;  ///< path and query
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string subprotocols;  ///< as in Sec-WebSocket-Protocol; empty: none
+};
+/// Error Code::upstream_rejected for 401/403/404 (the body's error text in the message, cut), Code::upstream_unavailable for other statuses.
+Task<WebSocket> websocket_connect(ByteStream stream, WebSocketRequest request, WebSocketLimits limits, std::chrono::milliseconds limit);
+
+}  // namespace repartee::net

@@ -1,0 +1,49 @@
+#pragma once
+#include "repartee/characters/character.hpp"
+#include "repartee/net/awaitable.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace repartee::upstream {
+
+/// Anything that speaks Realtime as a server: a WebSocket to OpenAI, or the local engine. A conversation cannot tell them apart.
+/// All calls on one executor; one receive() outstanding at a time; sends queue in call order.
+class Upstream {
+public:
+    virtual ~Upstream() = default;
+    /// The next server event as JSON text, valid until the next receive(). The first is session.created.
+    /// Code::closed when it ended; Code::upstream_rejected when it ended for good (bad key, unknown model).
+    virtual Task<std::string_view> receive() = 0;
+    /// One client event.
+    virtual Task<> send(std::string_view event) = 0;
+    /// Orderly, bounded end. An outstanding receive() ends with Code::closed.
+    virtual awaitable<void> close() = 0;
+    /// What to call it in logs: "local", "api.openai.com".
+    virtual std::string_view peer_name() const = 0;
+};
+
+struct LeaseRequest {
+    std::string model;  ///< empty: the configured one
+    std::shared_ptr<const characters::Character> character;  ///< may be null; only the local engine looks at it
+};
+
+struct Lease {
+    std::unique_ptr<Upstream> upstream;
+    std::string session_created;  ///< its first event, already received
+    bool warm = false;            ///< it had been opened ahead
+};
+
+/// Where conversations get their upstream from.
+class Source {
+public:
+    virtual ~Source() = default;
+    /// A fresh Realtime session, exclusively the caller's. Code::upstream_unavailable, Code::upstream_rejected (fatal), Code::timeout, Code::tls.
+    virtual Task<Lease> lease(LeaseRequest request) = 0;
+    /// Whether a lease has a chance now (for /readyz).
+    virtual bool is_ready() const = 0;
+    virtual awaitable<void> stop() = 0;
+};
+
+}  // namespace repartee::upstream

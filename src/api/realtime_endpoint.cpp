@@ -1,0 +1,52 @@
+#include "access.hpp"
+#include "admission.hpp"
+#include "handlers.hpp"
+#include "respond.hpp"
+
+#include "repartee/characters/persona.hpp"
+
+namespace repartee::api {
+namespace {
+
+struct Plan {
+    upstream::LeaseRequest lease;
+    std::optional<conversation::PersonaOverlay> overlay;
+    std::shared_ptr<SessionSlot> slot;
+};
+
+awaitable<void> serve_realtime(Services& services, net::WebSocket client, Plan plan)
+{
+    Shared& shared = services.shared;
+    auto lease = co_await lease_or_refuse(services, client, std::move(plan.lease));
+    if (!lease) co_return;
+    co_await relay::run_realtime(std::move(client), std::move(*lease), std::move(plan.overlay), shared.settings.session_limit, services.registry,
+                                 shared.metrics);
+}
+
+}  // namespace
+
+net::Reply open_realtime(Services& services, net::Request&& request, const PathParams&)
+{
+    const Settings& settings = services.shared.settings;
+    Plan plan;
+    plan.lease.model = request.query_value("model").value_or("");
+    const std::string character_id(request.query_value("character").value_or(settings.default_character));
+    if (!character_id.empty()) {
+        auto character = find_character(services.shared, character_id);
+        if (!character) return respond_refusal(character.error());
+        plan.overlay.emplace(characters::build_instructions(**character), (*character)->openai_voice);
+        plan.lease.character = std::move(*character);
+    }
+    auto slot = admit(services.shared, request);
+    if (!slot) return respond_error(slot.error());
+    plan.slot = std::move(*slot);
+
+    net::Upgrade upgrade;
+    upgrade.subprotocol = choose_subprotocol(request);
+    upgrade.limits = settings.realtime_socket;
+    const auto shared_plan = std::make_shared<Plan>(std::move(plan));
+    upgrade.run = [&services, shared_plan](net::WebSocket client) { return serve_realtime(services, std::move(client), std::move(*shared_plan)); };
+    return upgrade;
+}
+
+}  // namespace repartee::api

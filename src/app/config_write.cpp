@@ -1,0 +1,78 @@
+#include "config_table.hpp"
+
+#include "repartee/base/version.hpp"
+
+#include <fmt/format.h>
+#include <iterator>
+
+namespace repartee::app {
+namespace {
+
+constexpr std::string_view head = R"(# Repartee: every setting, with its default.
+#
+# Remove the '#' before a key to change it. Later sources win: these defaults, this file, the environment, the command line.
+#   file          repartee serve --config repartee.toml      (or REPARTEE_CONFIG=repartee.toml)
+#   environment   the name that stands below each key
+#   command line  --set section.key=value
+# Secrets are better kept out of files like this one: NAME_FILE in the environment reads NAME from a file.
+# `repartee check` shows what is in force.
+)";
+
+void append_comment(std::string& out, std::string_view text)
+{
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        fmt::format_to(std::back_inserter(out), "# {}\n", text.substr(0, end));
+        text = end == text.npos ? std::string_view{} : text.substr(end + 1);
+    }
+}
+
+std::string surroundings(const Setting& setting)
+{
+    std::string accepted = setting.accepted();
+    accepted[0] = static_cast<char>(accepted[0] - 'a' + 'A');
+    std::string line = fmt::format("{}. {}", accepted, setting.environment_name());
+    if (setting.secret) line += fmt::format(" or {}_FILE", setting.environment_name());
+    return line;
+}
+
+}  // namespace
+
+std::string documented_defaults()
+{
+    Config config;
+    std::string out(head);
+    std::string section;
+    for (const Setting& setting : settings_of(config)) {
+        if (setting.section != section) {
+            section = setting.section;
+            fmt::format_to(std::back_inserter(out), "\n[{}]\n", section);
+        }
+        out += '\n';
+        append_comment(out, setting.description);
+        append_comment(out, surroundings(setting));
+        fmt::format_to(std::back_inserter(out), "# {} = {}\n", setting.key, to_toml(setting.value()));
+    }
+    return out;
+}
+
+std::string to_toml_masked(const Config& config)
+{
+    Config copy = config;
+    std::string out = fmt::format("# The configuration in force (repartee {}). Secrets are shown as \"***\".\n", version);
+    fmt::format_to(std::back_inserter(out), "# Characters are spoken for by: {}, model {}\n", config.effective_upstream(),
+                   to_toml(config.effective_model()));
+    std::string section;
+    for (const Setting& setting : settings_of(copy)) {
+        if (setting.section != section) {
+            section = setting.section;
+            fmt::format_to(std::back_inserter(out), "\n[{}]\n", section);
+        }
+        SettingValue value = setting.value();
+        if (setting.secret && value != SettingValue(std::string())) value = "***";
+        fmt::format_to(std::back_inserter(out), "{} = {}\n", setting.key, to_toml(value));
+    }
+    return out;
+}
+
+}  // namespace repartee::app

@@ -1,0 +1,45 @@
+#pragma once
+#include "repartee/api/services.hpp"
+#include "repartee/app/config.hpp"
+#include "repartee/net/byte_stream.hpp"
+#include "repartee/net/http_server.hpp"
+#include "repartee/net/tls_context.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <memory>
+
+namespace repartee::app {
+
+/// One thread's world: an event loop, its upstream source, the sessions that live on it. A connection stays on its worker for ever, so nothing of a
+/// session is locked.
+class Worker {
+public:
+    Worker(const Config& config, int index, int workers, api::Shared& shared, std::shared_ptr<const net::TlsContext> upstream_tls);
+
+    asio::io_context& context() { return context_; }
+    /// Serves an accepted socket; may be called from any thread. `tls` null: plain.
+    void serve(int native_socket, const net::TlsContext* tls);
+    /// From any thread: ask all sessions to end when their replies are over.
+    void drain();
+    /// From any thread: close what is left, so that run() returns.
+    void stop();
+    void run() { context_.run(); }
+
+private:
+    awaitable<void> serve_connection(int native_socket, const net::TlsContext* tls);
+    awaitable<void> finish();
+
+    api::Shared& shared_;
+    net::HttpLimits http_limits_;
+    std::int64_t connections_max_;
+    relay::Registry registry_;  // before the context: what the context destroys with it may still sign out here
+    asio::io_context context_{1};
+    std::unique_ptr<upstream::Source> source_;
+    std::unique_ptr<api::Services> services_;
+    net::Handler handler_, refusing_handler_;
+    asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+};
+
+}  // namespace repartee::app

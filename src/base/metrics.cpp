@@ -1,0 +1,168 @@
+#include "repartee/base/metrics.hpp"
+
+#include "repartee/base/version.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <fmt/format.h>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+namespace repartee {
+namespace {
+
+/// Text exposition format 0.0.4: HELP and TYPE once a name, then its samples.
+class Exposition {
+public:
+    void family(std::string_view name, std::string_view type, std::string_view help)
+    {
+        fmt::format_to(std::back_inserter(text_), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+    }
+
+    template <class T>
+    void sample(std::string_view name, std::string_view labels, T value)
+    {
+        text_ += name;
+        if (!labels.empty()) fmt::format_to(std::back_inserter(text_), "{{{}}}", labels);
+        fmt::format_to(std::back_inserter(text_), " {}\n", value);
+    }
+
+    void gauge(std::string_view name, std::string_view help, const Gauge& gauge)
+    {
+        family(name, "gauge", help);
+        sample(name, "", gauge.value());
+    }
+
+    void counter(std::string_view name, std::string_view help, const Counter& counter)
+    {
+        family(name, "counter", help);
+        sample(name, "", counter.value());
+    }
+
+    void two_counters(std::string_view name, std::string_view help, std::string_view first_label, const Counter& first,
+                      std::string_view second_label, const Counter& second)
+    {
+        family(name, "counter", help);
+        sample(name, first_label, first.value());
+        sample(name, second_label, second.value());
+    }
+
+    void histogram(std::string_view name, std::string_view help, const Histogram& histogram)
+    {
+        family(name, "histogram", help);
+        const std::string bucket_name = fmt::format("{}_bucket", name);
+        std::uint64_t count = 0;
+        for (std::size_t i = 0; i < Histogram::upper_bounds_s.size(); ++i) {
+            count += histogram.bucket(i);
+            sample(bucket_name, fmt::format("le=\"{}\"", Histogram::upper_bounds_s[i]), count);
+        }
+        // Counted up from the buckets as read, so that _count always equals +Inf while observations go on.
+        count += histogram.bucket(Histogram::upper_bounds_s.size());
+        sample(bucket_name, "le=\"+Inf\"", count);
+        sample(fmt::format("{}_sum", name), "", static_cast<double>(histogram.sum_ns()) / 1e9);
+        sample(fmt::format("{}_count", name), "", count);
+    }
+
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string text_;
+};
+
+std::optional<std::uint64_t> resident_memory_bytes()
+{
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t total_pages = 0, resident_pages = 0;
+    if (!(statm >> total_pages >> resident_pages)) return std::nullopt;
+    return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::optional<double> cpu_seconds()
+{
+    std::timespec used{};
+    if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) return std::nullopt;
+    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+}
+
+void write_traffic(Exposition& out, const Metrics& m)
+{
+    constexpr std::string_view in = "direction=\"in\"", out_label = "direction=\"out\"";
+    out.two_counters("repartee_client_frames_total", "WebSocket messages from (in) and to (out) clients.", in, m.client_frames_in,
+                     out_label, m.client_frames_out);
+    out.two_counters("repartee_client_bytes_total", "Payload bytes of WebSocket messages from (in) and to (out) clients.", in,
+                     m.client_bytes_in, out_label, m.client_bytes_out);
+    out.two_counters("repartee_upstream_frames_total", "Events from (in) and to (out) upstreams.", in, m.upstream_frames_in, out_label,
+                     m.upstream_frames_out);
+    out.two_counters("repartee_upstream_bytes_total", "Payload bytes of events from (in) and to (out) upstreams.", in, m.upstream_bytes_in,
+                     out_label, m.upstream_bytes_out);
+}
+
+void write_errors(Exposition& out, const Metrics& m)
+{
+    constexpr std::string_view family = "repartee_errors_total";
+    out.family(family, "counter", "Errors by code: the word of the log and of the client's error event.");
+    for (std::size_t i = static_cast<std::size_t>(Code::ok) + 1; i < m.errors.size(); ++i) {
+        const std::uint64_t count = m.errors[i].value();
+        if (count > 0) out.sample(family, fmt::format("code=\"{}\"", name(static_cast<Code>(i))), count);
+    }
+}
+
+void write_process(Exposition& out)
+{
+    if (const auto bytes = resident_memory_bytes()) {
+        out.family("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.");
+        out.sample("process_resident_memory_bytes", "", *bytes);
+    }
+    if (const auto seconds = cpu_seconds()) {
+        out.family("process_cpu_seconds_total", "counter", "User and system CPU time spent, in seconds.");
+        out.sample("process_cpu_seconds_total", "", *seconds);
+    }
+    out.family("repartee_build_info", "gauge", "Always 1; the labels say which build runs.");
+    out.sample("repartee_build_info", fmt::format("version=\"{}\"", version), 1);
+}
+
+}  // namespace
+
+void Histogram::observe(std::chrono::nanoseconds duration)
+{
+    const auto ns = std::max<std::int64_t>(duration.count(), 0);
+    // A bound belongs to its bucket; the 0.5 keeps 0.0003 s, which no double is, on its side.
+    const double s = (static_cast<double>(ns) - 0.5) / 1e9;
+    const auto bucket = std::ranges::lower_bound(upper_bounds_s, s) - upper_bounds_s.begin();
+    buckets_[static_cast<std::size_t>(bucket)].fetch_add(1, std::memory_order_relaxed);
+    sum_ns_.fetch_add(static_cast<std::uint64_t>(ns), std::memory_order_relaxed);
+}
+
+std::string Metrics::prometheus_text() const
+{
+    Exposition out;
+    out.gauge("repartee_sessions_active", "Voice sessions that run now.", sessions_active);
+    out.gauge("repartee_connections_active", "Client connections that are open now.", connections_active);
+    out.gauge("repartee_upstream_warm_connections", "Upstream connections opened ahead that wait for a session.", upstream_warm);
+    out.counter("repartee_sessions_total", "Voice sessions started.", sessions_total);
+    out.counter("repartee_connections_total", "Client connections accepted.", connections_total);
+    out.counter("repartee_connections_refused_total", "Client connections refused because a cap was reached.", connections_refused);
+    out.counter("repartee_http_requests_total", "HTTP requests answered.", http_requests_total);
+    write_traffic(out, *this);
+    out.counter("repartee_upstream_connects_total", "Upstream connections opened.", upstream_connects_total);
+    out.two_counters("repartee_upstream_leases_total", "Upstream connections given to sessions: opened ahead (warm) or on demand (cold).",
+                     "kind=\"warm\"", upstream_lease_warm, "kind=\"cold\"", upstream_lease_cold);
+    out.counter("repartee_tls_resumed_total", "Upstream TLS handshakes that resumed an earlier session.", tls_resumed_total);
+    out.counter("repartee_interruptions_total", "Replies interrupted by the person speaking.", interruptions_total);
+    out.counter("repartee_responses_total", "Replies of characters.", responses_total);
+    out.counter("repartee_audio_dropped_bytes_total", "Audio dropped because a buffer was full.", audio_dropped_bytes);
+    out.histogram("repartee_session_start_seconds", "From a client's upgrade to session.created.", session_start);
+    out.histogram("repartee_upstream_connect_seconds", "From opening an upstream connection to its session.created.", upstream_connect);
+    out.histogram("repartee_reply_first_audio_seconds", "From the end of speech to the first reply audio sent to the client.",
+                  reply_first_audio);
+    out.histogram("repartee_relay_uplink_seconds", "From a client frame read to its event handed to the upstream.", relay_uplink);
+    out.histogram("repartee_relay_downlink_seconds", "From an upstream event read to its first byte handed to the client.", relay_downlink);
+    write_errors(out, *this);
+    write_process(out);
+    return out.take();
+}
+
+}  // namespace repartee

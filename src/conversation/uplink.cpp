@@ -1,0 +1,85 @@
+#include "repartee/conversation/uplink.hpp"
+
+#include "repartee/audio/pcm.hpp"
+#include "repartee/realtime/append_event.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace repartee::conversation {
+namespace {
+
+// 1 s of audio an event: after a stall the backlog leaves in a few events instead of one that some server refuses.
+constexpr std::size_t append_pcm_bytes_max = audio::bytes_of_ms(1000, audio::realtime_hz);
+
+}  // namespace
+
+Uplink::Uplink(int input_hz, std::size_t capacity_bytes, std::size_t events_max)
+    : ring_(capacity_bytes), resampler_(input_hz, audio::realtime_hz), events_max_(events_max)
+{
+}
+
+bool Uplink::push_audio(std::span<const std::byte> pcm)
+{
+    if (resampler_.passes_through()) return ring_.write(pcm);
+    in_.resize(pcm.size() / audio::sample_bytes);
+    std::memcpy(in_.data(), pcm.data(), in_.size() * audio::sample_bytes);
+    out_.clear();
+    resampler_.process(in_, out_);
+    return ring_.write(std::as_bytes(std::span(out_)));
+}
+
+bool Uplink::push_event(std::string event)
+{
+    if (pinned_.size() >= events_max_) return false;
+    pinned_.push_back({ring_.written(), std::move(event)});
+    return true;
+}
+
+void Uplink::push_urgent(std::string event) { urgent_.push_back(std::move(event)); }
+
+void Uplink::end_turn()
+{
+    if (resampler_.passes_through()) return;
+    out_.clear();
+    resampler_.flush(out_);
+    ring_.write(std::as_bytes(std::span(out_)));
+    resampler_.reset();
+}
+
+void Uplink::drop_audio()
+{
+    ring_.consume(ring_.size());
+    resampler_.reset();
+}
+
+bool Uplink::next(std::string& out)
+{
+    if (!urgent_.empty()) {
+        out = std::move(urgent_.front());
+        urgent_.pop_front();
+        return true;
+    }
+    if (held_) return false;
+    std::size_t sendable = ring_.size();
+    if (!pinned_.empty()) {
+        // drop_audio() may have moved past the place where an event was pinned.
+        const std::uint64_t position = ring_.consumed();
+        const std::uint64_t offset = std::max(pinned_.front().offset, position);
+        if (offset == position) {
+            out = std::move(pinned_.front().text);
+            pinned_.pop_front();
+            return true;
+        }
+        sendable = std::min<std::uint64_t>(sendable, offset - position);
+    }
+    if (sendable == 0) return false;
+    sendable = std::min(sendable, append_pcm_bytes_max);
+    const auto parts = ring_.readable(sendable);
+    out.clear();
+    realtime::build_append_event(parts[0], parts[1], out);
+    ring_.consume(sendable);
+    return true;
+}
+
+}  // namespace repartee::conversation

@@ -1,0 +1,59 @@
+#include "repartee/realtime/append_event.hpp"
+
+#include "repartee/audio/base64.hpp"
+#include "scan.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace repartee::realtime {
+namespace {
+
+constexpr std::string_view head = R"({"type":"input_audio_buffer.append","audio":")";
+constexpr std::string_view tail = R"("})";
+
+// Base64 works on groups of three bytes; the group across the seam is put together from both parts.
+void encode_parts(std::span<const std::byte> first, std::span<const std::byte> second, char* out)
+{
+    constexpr std::size_t group_bytes = 3;
+    const std::size_t carried = first.size() % group_bytes;
+    out += audio::base64_encode(first.first(first.size() - carried), out);
+    if (carried != 0) {
+        std::array<std::byte, group_bytes> seam{};
+        const std::size_t borrowed = std::min(group_bytes - carried, second.size());
+        std::copy_n(first.end() - static_cast<std::ptrdiff_t>(carried), carried, seam.begin());
+        std::copy_n(second.begin(), borrowed, seam.begin() + static_cast<std::ptrdiff_t>(carried));
+        out += audio::base64_encode({seam.data(), carried + borrowed}, out);
+        second = second.subspan(borrowed);
+    }
+    audio::base64_encode(second, out);
+}
+
+}  // namespace
+
+std::size_t append_event_bytes(std::size_t pcm_bytes) { return head.size() + audio::base64_encoded_bytes(pcm_bytes) + tail.size(); }
+
+void build_append_event(std::span<const std::byte> first, std::span<const std::byte> second, std::string& out)
+{
+    const std::size_t start = out.size();
+    const std::size_t event_bytes = append_event_bytes(first.size() + second.size());
+    out.resize(start + event_bytes);
+    char* at = std::copy(head.begin(), head.end(), out.data() + start);
+    encode_parts(first, second, at);
+    std::copy(tail.begin(), tail.end(), out.data() + start + event_bytes - tail.size());
+}
+
+std::optional<std::string_view> find_append_audio(std::string_view json)
+{
+    using Step = scan::MemberReader::Step;
+    std::optional<std::string_view> audio;
+    scan::MemberReader members(json);
+    Step step = members.next();
+    for (; step == Step::member; step = members.next()) {
+        if (members.key().escaped) return std::nullopt;
+        if (members.key().raw == "audio" && !scan::take_text(members.value(), audio)) return std::nullopt;
+    }
+    return step == Step::end ? audio : std::nullopt;
+}
+
+}  // namespace repartee::realtime

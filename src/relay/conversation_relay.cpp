@@ -1,0 +1,210 @@
+#include "repartee/base/log.hpp"
+#include "repartee/net/deadline.hpp"
+#include "repartee/net/signal.hpp"
+#include "repartee/net/task_group.hpp"
+#include "repartee/realtime/server_event.hpp"
+#include "repartee/relay/relay.hpp"
+
+namespace repartee::relay {
+namespace {
+
+Instant now() { return std::chrono::steady_clock::now(); }
+
+constexpr milliseconds drain_poll{50};
+
+/// The four loops of one conversation. Lives in run_conversation's frame, which waits for all of them.
+class ConversationRelay {
+public:
+    ConversationRelay(asio::any_io_executor executor, net::WebSocket client, upstream::Lease lease, conversation::SessionSettings settings,
+                      Metrics& metrics)
+        : client_(std::move(client)),
+          upstream_(std::move(lease.upstream)),
+          session_created_(std::move(lease.session_created)),
+          metrics_(metrics),
+          session_(std::move(settings), metrics, now()),
+          for_upstream_(executor),
+          for_client_(executor),
+          room_(executor),
+          over_(executor),
+          loops_(executor, "relay.conversation")
+    {
+    }
+
+    awaitable<void> run(std::chrono::milliseconds session_limit)
+    {
+        session_.on_upstream_event(session_created_, now());
+        loops_.spawn(read_client());
+        loops_.spawn(write_upstream());
+        loops_.spawn(read_upstream());
+        loops_.spawn(write_client());
+        auto executor = co_await asio::this_coro::executor;
+        const net::Deadline deadline(executor, session_limit, [this] { give_up_start(); });
+        co_await over_.wait();
+        co_await upstream_->close();
+        co_await loops_.wait_all();
+    }
+
+    void drain()
+    {
+        session_.drain();
+        draining_ = true;
+        for_client_.notify();
+    }
+
+private:
+    awaitable<void> read_client()
+    {
+        while (!stopping_) {
+            const auto message = co_await client_.read();
+            if (!message) {
+                note_client_end(message.error());
+                break;
+            }
+            metrics_.client_frames_in.add();
+            metrics_.client_bytes_in.add(message->bytes.size());
+            if (message->binary)
+                session_.on_client_audio(message->bytes, now());
+            else
+                session_.on_client_event(message->text(), now());
+            for_upstream_.notify();
+            for_client_.notify();
+        }
+        stop();
+    }
+
+    awaitable<void> write_upstream()
+    {
+        std::string event;
+        while (!stopping_) {
+            if (!session_.next_for_upstream(event, now())) {
+                co_await for_upstream_.wait();
+                continue;
+            }
+            const auto sent = co_await upstream_->send(event);
+            if (!sent) break;  // read_upstream learns why
+        }
+    }
+
+    awaitable<void> read_upstream()
+    {
+        while (!stopping_) {
+            if (!session_.can_take_upstream()) {
+                co_await room_.wait();
+                continue;
+            }
+            const auto event = co_await upstream_->receive();
+            if (!event) {
+                if (!stopping_) session_.on_upstream_lost(event.error());
+                for_client_.notify();
+                break;
+            }
+            session_.on_upstream_event(*event, now());
+            for_client_.notify();
+            for_upstream_.notify();
+        }
+    }
+
+    awaitable<void> write_client()
+    {
+        using Kind = conversation::Downlink::Next::Kind;
+        while (!stopping_) {
+            const auto next = session_.next_for_client(now());
+            if (next.kind == Kind::nothing) {
+                if (session_.ending()) break;
+                co_await wait_for_more(next.wake_at);
+                continue;
+            }
+            metrics_.client_frames_out.add();
+            Result<void> sent;
+            if (next.kind == Kind::binary) {
+                metrics_.client_bytes_out.add(next.binary.size());
+                sent = co_await client_.write_binary(next.binary);
+            } else {
+                metrics_.client_bytes_out.add(next.text.size());
+                sent = co_await client_.write_text(next.text);
+            }
+            if (session_.can_take_upstream()) room_.notify();
+            if (!sent) {
+                note_client_end(sent.error());
+                break;
+            }
+        }
+        if (const auto ending = session_.ending())
+            co_await client_.close(ending->close_code, ending->reason);
+        else
+            co_await client_.close(1000, {});
+        stop();
+    }
+
+    awaitable<void> wait_for_more(std::optional<Instant> wake_at)
+    {
+        if (draining_ && !wake_at) wake_at = now() + drain_poll;  // the loudspeaker falls silent without an event
+        if (wake_at)
+            co_await for_client_.wait_until(*wake_at);
+        else
+            co_await for_client_.wait();
+    }
+
+    void give_up_start()
+    {
+        if (session_.is_live()) return;
+        session_.fail({Code::timeout, "The voice service did not accept the session within realtime.session_limit_ms."}, 1013);
+        for_client_.notify();
+    }
+
+    void note_client_end(const Error& error)
+    {
+        if (error.code == Code::closed || error.code == Code::cancelled) return;
+        metrics_.count_error(error.code);
+        log::info("session.client_error", {{"session", session_.id()}, {"code", name(error.code)}, {"message", error.message}});
+    }
+
+    void stop()
+    {
+        stopping_ = true;
+        client_.cancel_read();
+        for_upstream_.notify();
+        for_client_.notify();
+        room_.notify();
+        over_.notify();
+    }
+
+    net::WebSocket client_;
+    std::unique_ptr<upstream::Upstream> upstream_;
+    std::string session_created_;
+    Metrics& metrics_;
+    conversation::Session session_;
+    bool stopping_ = false, draining_ = false;
+    net::Signal for_upstream_, for_client_, room_, over_;
+    net::TaskGroup loops_;
+};
+
+}  // namespace
+
+awaitable<void> run_conversation(net::WebSocket client, upstream::Lease lease, conversation::SessionSettings settings,
+                                 std::chrono::milliseconds session_limit, Registry& registry, Metrics& metrics)
+{
+    const std::string id = settings.id;
+    const Instant began = now();
+    log::info("session.start", {{"session", id},
+                                {"character", settings.character_id},
+                                {"peer", client.remote_address()},
+                                {"upstream", lease.upstream->peer_name()},
+                                {"warm", lease.warm ? "yes" : "no"}});
+    auto executor = co_await asio::this_coro::executor;
+    ConversationRelay relay(executor, std::move(client), std::move(lease), std::move(settings), metrics);
+    const Registry::Entry entry(registry, [&relay] { relay.drain(); });
+    co_await relay.run(session_limit);
+    log::info("session.end", {{"session", id}, {"seconds", std::chrono::duration<double>(now() - began).count()}});
+}
+
+awaitable<void> refuse(net::WebSocket client, Error error, std::uint16_t close_code)
+{
+    log::info("session.refused", {{"code", name(error.code)}, {"message", error.message}});
+    const std::string event = realtime::error_event(error);
+    co_await client.write_text(event);
+    std::string reason(name(error.code));
+    co_await client.close(close_code, std::move(reason));
+}
+
+}  // namespace repartee::relay

@@ -1,0 +1,153 @@
+#include "repartee/upstream/pool.hpp"
+
+#include "repartee/base/log.hpp"
+#include "repartee/net/deadline.hpp"
+#include "repartee/realtime/event_type.hpp"
+
+#include <algorithm>
+
+namespace repartee::upstream {
+namespace {
+
+Instant now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+Pool::Pool(asio::any_io_executor executor, Endpoint endpoint, PoolSettings settings, std::shared_ptr<const net::TlsContext> tls, Metrics& metrics)
+    : executor_(executor),
+      endpoint_(std::move(endpoint)),
+      settings_(std::move(settings)),
+      tls_(std::move(tls)),
+      metrics_(metrics),
+      breaker_(settings_.breaker),
+      changed_(executor),
+      tasks_(executor, "upstream.pool")
+{
+}
+
+Pool::~Pool() = default;
+
+void Pool::start()
+{
+    if (settings_.warm_connections > 0) tasks_.spawn(refill());
+}
+
+bool Pool::is_ready() const { return !breaker_.refusal(now()); }
+
+Task<Opened> Pool::open(std::string model)
+{
+    auto opened = co_await open_upstream(endpoint_, std::move(model), tls_.get(), metrics_);
+    if (opened) {
+        breaker_.on_success();
+        co_return std::move(opened);
+    }
+    const Error& error = opened.error();
+    metrics_.count_error(error.code);
+    log::warn("upstream.connect_failed", {{"peer", endpoint_.url.host}, {"code", name(error.code)}, {"message", error.message}});
+    breaker_.on_failure(error, now(), std::uniform_real_distribution<>()(random_));
+    co_return std::move(opened);
+}
+
+awaitable<void> Pool::refill()
+{
+    while (!stopping_) {
+        const int missing = settings_.warm_connections - static_cast<int>(warm_.size()) - opening_;
+        if (missing <= 0) {
+            co_await changed_.wait();
+            continue;
+        }
+        if (now() < breaker_.next_attempt()) {
+            co_await changed_.wait_until(breaker_.next_attempt());
+            continue;
+        }
+        ++opening_;
+        tasks_.spawn(open_ahead());
+    }
+}
+
+awaitable<void> Pool::open_ahead()
+{
+    auto opened = co_await open(settings_.model);
+    --opening_;
+    if (opened && !stopping_) {
+        auto warm = std::make_shared<Warm>(executor_);
+        warm->opened = std::move(*opened);
+        warm->opened_at = now();
+        warm_.push_back(warm);
+        metrics_.upstream_warm.add(1);
+        tasks_.spawn(keep(warm));
+    } else if (opened) {
+        co_await opened->upstream->close();
+    }
+    changed_.notify();
+}
+
+// Reads while nobody uses the connection: answers pings, notices its end, replaces it when it is old.
+awaitable<void> Pool::keep(std::shared_ptr<Warm> warm)
+{
+    bool too_old = false;
+    {
+        const net::Deadline age(executor_, settings_.warm_age, [&] {
+            too_old = true;
+            warm->opened.upstream->cancel_receive();
+        });
+        bool idle = true;
+        while (idle) {
+            const auto event = co_await warm->opened.upstream->receive();
+            idle = event.has_value() && !warm->leased;
+            if (event && realtime::peek_type(*event) == "error") idle = false;
+        }
+    }
+    if (warm->leased) {
+        warm->released.notify();
+        co_return;
+    }
+    drop(warm);
+    log::debug("upstream.warm_dropped", {{"peer", endpoint_.url.host}, {"reason", too_old ? "age" : "closed"}});
+    co_await warm->opened.upstream->close();
+}
+
+void Pool::drop(const std::shared_ptr<Warm>& warm)
+{
+    if (warm_.remove(warm) > 0) metrics_.upstream_warm.add(-1);
+    changed_.notify();
+}
+
+Task<Lease> Pool::lease(LeaseRequest request)
+{
+    const bool configured_model = request.model.empty() || request.model == settings_.model;
+    while (configured_model && !warm_.empty()) {
+        const std::shared_ptr<Warm> warm = warm_.front();
+        drop(warm);
+        warm->leased = true;
+        warm->opened.upstream->cancel_receive();
+        co_await warm->released.wait();
+        if (!warm->opened.upstream->is_open()) continue;
+        metrics_.upstream_lease_warm.add();
+        Lease lease;
+        lease.upstream = std::move(warm->opened.upstream);
+        lease.session_created = std::move(warm->opened.session_created);
+        lease.warm = true;
+        co_return std::move(lease);
+    }
+    if (const auto refusal = breaker_.refusal(now())) co_return *refusal;
+    metrics_.upstream_lease_cold.add();
+    std::string model = settings_.model;
+    if (!configured_model) model = request.model;
+    auto opened = co_await open(std::move(model));
+    if (!opened) co_return opened.error();
+    Lease lease;
+    lease.upstream = std::move(opened->upstream);
+    lease.session_created = std::move(opened->session_created);
+    co_return std::move(lease);
+}
+
+awaitable<void> Pool::stop()
+{
+    stopping_ = true;
+    changed_.notify();
+    for (const auto& warm : warm_) warm->opened.upstream->cancel_receive();
+    co_await tasks_.wait_all();
+}
+
+}  // namespace repartee::upstream

@@ -1,0 +1,111 @@
+#include "repartee/upstream/websocket_upstream.hpp"
+
+#include "repartee/base/json.hpp"
+#include "repartee/net/deadline.hpp"
+#include "repartee/realtime/event_type.hpp"
+#include "repartee/upstream/breaker.hpp"
+
+namespace repartee::upstream {
+
+WebSocketUpstream::WebSocketUpstream(net::WebSocket socket, std::string peer_name, Metrics& metrics)
+    : socket_(std::move(socket)), peer_name_(std::move(peer_name)), metrics_(metrics)
+{
+}
+
+Task<std::string_view> WebSocketUpstream::receive()
+{
+    for (;;) {
+        const auto message = co_await socket_.read();
+        if (!message) {
+            if (message.error().code != Code::closed) co_return message.error();
+            const std::uint16_t close_code = socket_.close_code();
+            const std::string reason = socket_.close_reason();
+            const Code code = is_fatal({}, close_code) ? Code::upstream_rejected : Code::closed;
+            Error error{code, "The voice service closed the connection (" + std::to_string(close_code) + (reason.empty() ? "" : ", " + reason) + ")."};
+            co_return error;
+        }
+        metrics_.upstream_frames_in.add();
+        metrics_.upstream_bytes_in.add(message->bytes.size());
+        if (!message->binary) co_return message->text();
+    }
+}
+
+Task<> WebSocketUpstream::send(std::string_view event)
+{
+    metrics_.upstream_frames_out.add();
+    metrics_.upstream_bytes_out.add(event.size());
+    co_return co_await socket_.write_text(event);
+}
+
+awaitable<void> WebSocketUpstream::close()
+{
+    co_await socket_.close(1000, {});
+}
+
+namespace {
+
+Error rejection(std::string_view event)
+{
+    const auto parsed = json::parse_object(event);
+    const std::string code(parsed ? json::find_string(*parsed, "error.code").value_or("") : "");
+    const std::string message(parsed ? json::find_string(*parsed, "error.message").value_or("") : "");
+    Error error{is_fatal(code, 0) ? Code::upstream_rejected : Code::upstream_unavailable, "The voice service refused the session: " + message, {}, code};
+    if (code == "invalid_api_key") error.message = "The voice service refused the API key. Set a valid one as OPENAI_API_KEY or realtime.api_key.";
+    if (code == "insufficient_quota") error.message += " Check the plan and billing of the account.";
+    return error;
+}
+
+Task<net::WebSocket> connect(const Endpoint& endpoint, std::string model, const net::TlsContext* tls, Metrics& metrics)
+{
+    auto stream = co_await net::ByteStream::connect(endpoint.url.host, endpoint.url.port, endpoint.connect_limit);
+    if (!stream) co_return stream.error();
+    if (endpoint.url.tls()) {
+        const auto secured = co_await stream->tls_handshake_as_client(*tls, endpoint.url.host, endpoint.connect_limit);
+        if (!secured) co_return secured.error();
+        if (stream->tls_resumed()) metrics.tls_resumed_total.add();
+    }
+    net::WebSocketRequest request;
+    request.host = endpoint.url.host_header();
+    request.target = endpoint.url.target;
+    request.target += request.target.find('?') == std::string::npos ? "?model=" : "&model=";
+    request.target += net::percent_encode(model);
+    if (!endpoint.api_key.empty()) request.headers.emplace_back("Authorization", "Bearer " + endpoint.api_key);
+    if (!endpoint.organization.empty()) request.headers.emplace_back("OpenAI-Organization", endpoint.organization);
+    if (!endpoint.project.empty()) request.headers.emplace_back("OpenAI-Project", endpoint.project);
+    co_return co_await net::websocket_connect(std::move(*stream), std::move(request), endpoint.limits, endpoint.connect_limit);
+}
+
+}  // namespace
+
+Task<Opened> open_upstream(const Endpoint& endpoint, std::string model, const net::TlsContext* tls, Metrics& metrics)
+{
+    const Instant began = std::chrono::steady_clock::now();
+    metrics.upstream_connects_total.add();
+    auto socket = co_await connect(endpoint, std::move(model), tls, metrics);
+    if (!socket) co_return socket.error();
+
+    Opened opened;
+    opened.upstream = std::make_unique<WebSocketUpstream>(std::move(*socket), endpoint.url.host, metrics);
+    auto executor = co_await asio::this_coro::executor;
+    const net::Deadline deadline(executor, endpoint.connect_limit, [&] { opened.upstream->cancel_receive(); });
+    // A refused key or model is told in band: an error event, then a close.
+    Error refused{Code::ok, {}};
+    for (;;) {
+        const auto event = co_await opened.upstream->receive();
+        if (!event) {
+            if (deadline.expired()) co_return Error{Code::timeout, "The voice service did not open a session within realtime.connect_limit_ms."};
+            if (refused.code == Code::ok) co_return event.error();
+            if (event.error().code == Code::upstream_rejected) refused.code = Code::upstream_rejected;
+            co_return refused;
+        }
+        const std::string_view type = realtime::peek_type(*event);
+        if (type == "error") refused = rejection(*event);
+        if (type == "session.created") {
+            opened.session_created = std::string(*event);
+            metrics.upstream_connect.observe(std::chrono::steady_clock::now() - began);
+            co_return std::move(opened);
+        }
+    }
+}
+
+}  // namespace repartee::upstream

@@ -1,0 +1,57 @@
+#include "repartee/conversation/persona_overlay.hpp"
+#include "support.hpp"
+
+using namespace test;
+using conversation::PersonaOverlay;
+
+TEST_CASE("the character's session is opened with its persona and voice")
+{
+    const PersonaOverlay overlay("PERSONA", "sage");
+    const auto update = json::parse_object(overlay.first_update()).value();
+    CHECK(json::find_string(update, "session.type") == "realtime");
+    CHECK(json::find_string(update, "session.instructions") == "PERSONA");
+    CHECK(json::find_string(update, "session.audio.output.voice") == "sage");
+}
+
+TEST_CASE("the client's first event is session.created with the session in force, without the persona")
+{
+    PersonaOverlay overlay("PERSONA", "sage");
+    std::string out;
+    CHECK(overlay.open(R"({"type":"rate_limits.updated"})", out) == PersonaOverlay::Progress::waiting);
+    REQUIRE(overlay.open(R"({"type":"session.updated","session":{"id":"sess_1","instructions":"PERSONA"}})", out) == PersonaOverlay::Progress::live);
+    const auto created = json::parse_object(out).value();
+    CHECK(json::find_string(created, "type") == "session.created");
+    CHECK(json::find_string(created, "session.id") == "sess_1");
+    CHECK(json::find_string(created, "session.instructions") == "");
+}
+
+TEST_CASE("a refused persona ends the opening")
+{
+    PersonaOverlay overlay("PERSONA", "sage");
+    std::string out;
+    CHECK(overlay.open(R"({"type":"error","error":{"message":"no"}})", out) == PersonaOverlay::Progress::refused);
+}
+
+TEST_CASE("the client's instructions follow the persona, its voice does not replace the character's")
+{
+    PersonaOverlay overlay("PERSONA", "sage");
+    const auto changed =
+        overlay.from_client(R"({"type":"session.update","event_id":"1","session":{"type":"realtime","instructions":"Be brief.","audio":{"output":{"voice":"alloy","speed":1.2}}}})");
+    REQUIRE(changed);
+    const auto update = json::parse_object(*changed).value();
+    CHECK(json::find_string(update, "session.instructions") == "PERSONA\n\nBe brief.");
+    CHECK(json::find_string(update, "session.audio.output.voice") == "sage");
+    CHECK(json::find_number(update, "session.audio.output.speed") == 1.2);
+    const auto echoed = overlay.from_server(R"({"type":"session.updated","session":{"instructions":"PERSONA\n\nBe brief."}})");
+    REQUIRE(echoed);
+    CHECK(json::find_string(json::parse_object(*echoed).value(), "session.instructions") == "Be brief.");
+}
+
+TEST_CASE("everything else passes unread, broken events too")
+{
+    PersonaOverlay overlay("PERSONA", "sage");
+    CHECK(!overlay.from_client(R"({"type":"input_audio_buffer.append","audio":"AAAA"})"));
+    CHECK(!overlay.from_client("{broken"));
+    CHECK(!overlay.from_client(R"({"type":"session.update","session":"text"})"));
+    CHECK(!overlay.from_server(R"({"type":"response.done"})"));
+}
