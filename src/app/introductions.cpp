@@ -3,7 +3,6 @@
 #include "repartee/app/character_loader.hpp"
 #include "repartee/audio/mp3.hpp"
 #include "repartee/audio/pcm.hpp"
-#include "repartee/base/log.hpp"
 #include "repartee/providers/create.hpp"
 #include "repartee/providers/program.hpp"
 #include "repartee/store/character_repository.hpp"
@@ -200,7 +199,8 @@ int make_introductions(const Config& config, const IntroductionOptions& options)
     std::error_code failure;
     fs::create_directories(folder, failure);
     if (failure)
-        return refuse({Code::storage, fmt::format("The folder {} cannot be made: {}. Check server.data_dir.", folder.string(), failure.message())});
+        return refuse({Code::storage,
+                       fmt::format("The folder {} cannot be made: {}. Check server.data_dir.", folder.string(), failure.message())});
     auto database = store::Database::open(config.server.data_dir + "/repartee.db");
     if (!database) return refuse(database.error());
     const auto all = load(config, *database);

@@ -108,7 +108,7 @@ bool is_ip_address(const std::string& host)
 std::string shown(const std::string& host, const std::string& port)
 {
     const bool is_v6 = host.find(':') != std::string::npos;
-    return is_v6 ? "[" + host + "]:" + port : host + ":" + port;
+    return is_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
 milliseconds remaining(Instant deadline)

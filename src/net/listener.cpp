@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 
 #include <cerrno>
 #include <charconv>
@@ -25,13 +26,13 @@ const auto token = asio::as_tuple(asio::use_awaitable);
 
 Error bad_address(std::string_view text)
 {
-    return Error{Code::invalid_value, "'" + std::string(text) + "' is no address to listen on. Write HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000."};
+    return Error{Code::invalid_value, fmt::format("'{}' is no address to listen on. Write HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000.", text)};
 }
 
 std::string shown(const HostPort& where)
 {
     const bool is_v6 = where.host.find(':') != std::string::npos;
-    return (is_v6 ? "[" + where.host + "]" : where.host) + ":" + std::to_string(where.port);
+    return is_v6 ? fmt::format("[{}]:{}", where.host, where.port) : fmt::format("{}:{}", where.host, where.port);
 }
 
 Error could_not_listen(const HostPort& where, const error_code& cause)

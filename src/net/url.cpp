@@ -1,5 +1,7 @@
 #include "repartee/net/url.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -81,7 +83,7 @@ bool split_authority(std::string_view authority, std::string_view& host, std::op
 
 std::string Url::host_header() const
 {
-    const std::string shown = host.find(':') != std::string::npos ? "[" + host + "]" : host;
+    const std::string shown = host.find(':') != std::string::npos ? fmt::format("[{}]", host) : host;
     const Scheme* const known = find_scheme(scheme);
     return known && port == known->default_port ? shown : shown + ":" + port;
 }
@@ -110,7 +112,7 @@ Result<Url> parse_url(std::string_view text)
     const auto good_port = normal_port(port.value_or(scheme->default_port));
     if (!good_port) return bad_url("the port must be a number from 1 to 65535");
     url.port = *good_port;
-    url.target = target.starts_with('/') ? std::string(target) : "/" + std::string(target);
+    url.target = fmt::format("{}{}", target.starts_with('/') ? "" : "/", target);
     return url;
 }
 

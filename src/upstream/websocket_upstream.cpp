@@ -82,7 +82,11 @@ Task<Opened> open_upstream(const Endpoint& endpoint, std::string model, const ne
     const Instant began = std::chrono::steady_clock::now();
     metrics.upstream_connects_total.add();
     auto socket = co_await connect(endpoint, std::move(model), tls, metrics);
-    if (!socket) co_return socket.error();
+    if (!socket) {
+        Error error = socket.error();
+        if (error.code == Code::closed) error.code = Code::upstream_unavailable;
+        co_return error;
+    }
 
     Opened opened;
     opened.upstream = std::make_unique<WebSocketUpstream>(std::move(*socket), endpoint.url.host, metrics);

@@ -363,7 +363,7 @@ async def test_the_client_cancels(held):
 
         await client.send("response.cancel", response_id=response)
         ending = await client.collect("response.done")
-        assert types(ending) == AUDIO_END
+        assert [t for t in types(ending) if not t.endswith(".delta")] == AUDIO_END, "only deltas that were on their way may precede the end"
         assert ending[-1]["response"]["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
         await client.send("response.cancel", event_id="c3")
         error = await client.error()
@@ -470,14 +470,16 @@ async def test_a_function_call_of_the_service_reaches_the_client_as_it_is():
             environment = {"REPARTEE_REALTIME__UPSTREAM": "openai", "REPARTEE_REALTIME__WARM_CONNECTIONS": "0",
                            "REPARTEE_REALTIME__URL": f"ws://127.0.0.1:{upstream.sockets[0].getsockname()[1]}/v1/realtime"}
             near = await loop.run_in_executor(None, repartee.Server(environment=environment).__enter__)
-            async with RealtimeClient(near) as client:
-                await client.wait_for("session.created")
-                request = '{ "response": {"tool_choice" : "required"}, "type" :"response.create"}'
-                await client.socket.send(request)
-                await client.wait_for("response.done")
-                assert client.raw[1:] == frames
-                assert received == [request]
-            await loop.run_in_executor(None, near.__exit__, None, None, None)
+            try:
+                async with RealtimeClient(near) as client:
+                    await client.wait_for("session.created")
+                    request = '{ "response": {"tool_choice" : "required"}, "type" :"response.create"}'
+                    await client.socket.send(request)
+                    await client.wait_for("response.done")
+                    assert client.raw[1:] == frames
+                    assert received == [request]
+            finally:
+                await loop.run_in_executor(None, near.__exit__, None, None, None)
 
 
 # ── 7.7 errors ───────────────────────────────────────────────────────────────────────────────────────────────────────
