@@ -30,8 +30,13 @@ net::Reply open_realtime(Services& services, net::Request&& request, const PathP
     const Settings& settings = services.shared.settings;
     Plan plan;
     plan.lease.model = request.query_value("model").value_or("");
+    if (const auto intent = request.query_value("intent")) {
+        if (*intent != "transcription" && *intent != "realtime")
+            return respond_error({Code::invalid_value, "?intent= is realtime or transcription.", "intent"});
+        plan.lease.transcription = *intent == "transcription";
+    }
     const std::string character_id(request.query_value("character").value_or(settings.default_character));
-    if (!character_id.empty()) {
+    if (!character_id.empty() && !plan.lease.transcription) {
         auto character = find_character(services.shared, character_id);
         if (!character) return respond_refusal(character.error());
         plan.overlay.emplace(characters::build_instructions(**character), (*character)->openai_voice);

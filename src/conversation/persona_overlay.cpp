@@ -1,6 +1,6 @@
 #include "repartee/conversation/persona_overlay.hpp"
 
-#include "repartee/base/json.hpp"
+#include "repartee/realtime/append_event.hpp"
 #include "repartee/realtime/event_type.hpp"
 #include "repartee/realtime/server_event.hpp"
 
@@ -9,22 +9,28 @@ namespace {
 
 constexpr std::string_view opening_event_id = "repartee_open";
 
+// The `session` or `response` member of an event, when it is an object.
+json::object* find_member(json::object& event, std::string_view name)
+{
+    json::value* member = event.if_contains(name);
+    return member ? member->if_object() : nullptr;
+}
+
 }  // namespace
 
-PersonaOverlay::PersonaOverlay(std::string instructions, std::string voice) : instructions_(std::move(instructions)), voice_(std::move(voice)) {}
+PersonaOverlay::PersonaOverlay(std::string instructions, std::string voice) : persona_(std::move(instructions)), voice_(std::move(voice)) {}
 
 std::string PersonaOverlay::first_update() const
 {
-    const json::object update{
-        {"type", "session.update"},
-        {"event_id", opening_event_id},
-        {"session", json::object{{"type", "realtime"},
-                                 {"instructions", instructions_},
-                                 {"audio", json::object{{"output", json::object{{"voice", voice_}}}}}}}};
+    const json::object update{{"type", "session.update"},
+                              {"event_id", opening_event_id},
+                              {"session", json::object{{"type", "realtime"},
+                                                       {"instructions", persona_.instructions()},
+                                                       {"audio", json::object{{"output", json::object{{"voice", voice_}}}}}}}};
     return json::to_text(update);
 }
 
-PersonaOverlay::Progress PersonaOverlay::open(std::string_view event, std::string& out)
+PersonaOverlay::Progress PersonaOverlay::open(std::string_view event, std::string& out) const
 {
     const std::string_view type = realtime::peek_type(event);
     if (type == "error") {
@@ -33,35 +39,41 @@ PersonaOverlay::Progress PersonaOverlay::open(std::string_view event, std::strin
     }
     if (type != "session.updated") return Progress::waiting;
     auto updated = json::parse_object(event);
-    json::value* session = updated ? updated->if_contains("session") : nullptr;
-    if (!session || !session->is_object()) return Progress::waiting;
-    session->get_object()["instructions"] = client_instructions_;
+    json::object* session = updated ? find_member(*updated, "session") : nullptr;
+    if (!session) return Progress::waiting;
+    persona_.hide(*session);
     out = realtime::server_event("session.created", {{"session", std::move(*session)}});
     return Progress::live;
 }
 
-std::optional<std::string> PersonaOverlay::from_client(std::string_view event)
+void PersonaOverlay::keep_voice(json::object& session_or_response) const
 {
-    if (realtime::peek_type(event) != "session.update") return std::nullopt;
-    auto update = json::parse_object(event);
-    json::value* given = update ? update->if_contains("session") : nullptr;
-    if (!given || !given->is_object()) return std::nullopt;  // the upstream says what is wrong with it
-    json::object& session = given->get_object();
-    if (const auto instructions = json::find_string(session, "instructions")) {
-        client_instructions_ = *instructions;
-        session["instructions"] = client_instructions_.empty() ? instructions_ : instructions_ + "\n\n" + client_instructions_;
+    if (json::find(session_or_response, "audio.output.voice"))
+        session_or_response["audio"].get_object()["output"].get_object()["voice"] = voice_;
+}
+
+std::optional<std::string> PersonaOverlay::from_client(std::string_view event) const
+{
+    if (realtime::find_append_audio(event)) return std::nullopt;
+    // Whatever else it is goes on as it was understood here: no spelling of an event slips past, to be read otherwise upstream.
+    auto parsed = json::parse_object(event);
+    if (!parsed) return std::nullopt;  // the upstream says what is wrong with it
+    const auto type = json::find_string(*parsed, "type");
+    const char* member = type == "session.update" ? "session" : type == "response.create" ? "response" : nullptr;
+    if (json::object* object = member ? find_member(*parsed, member) : nullptr) {
+        persona_.lead(*object);
+        keep_voice(*object);
     }
-    if (json::find(session, "audio.output.voice")) session["audio"].get_object()["output"].get_object()["voice"] = voice_;
-    return json::to_text(*update);
+    return json::to_text(*parsed);
 }
 
 std::optional<std::string> PersonaOverlay::from_server(std::string_view event) const
 {
     if (realtime::peek_type(event) != "session.updated") return std::nullopt;
     auto updated = json::parse_object(event);
-    json::value* session = updated ? updated->if_contains("session") : nullptr;
-    if (!session || !session->is_object()) return std::nullopt;
-    session->get_object()["instructions"] = client_instructions_;
+    json::object* session = updated ? find_member(*updated, "session") : nullptr;
+    if (!session) return std::nullopt;
+    persona_.hide(*session);
     return json::to_text(*updated);
 }
 

@@ -29,6 +29,7 @@ std::string upstream_event(std::string_view type, const std::string& event_id, j
 Session::Session(SessionSettings settings, Metrics& metrics, Instant now)
     : settings_(std::move(settings)),
       metrics_(metrics),
+      persona_(settings_.instructions),
       uplink_(settings_.input_hz, settings_.uplink_bytes, settings_.uplink_events_max),
       downlink_(settings_.downlink),
       created_at_(now)
@@ -58,29 +59,23 @@ void Session::on_client_audio(std::span<const std::byte> pcm, Instant now)
 
 void Session::on_client_event(std::string_view text, Instant now)
 {
-    if (realtime::peek_type(text) == "input_audio_buffer.append" && realtime::find_append_audio(text)) {
-        append_base64(nullptr, *realtime::find_append_audio(text), now);
-        return;
-    }
-    const auto event = realtime::parse_client_event(text);
-    if (!event) {
-        report(event.error());
-        return;
-    }
-    handle_client_event(*event, text, now);
+    if (const auto audio = realtime::find_append_audio(text)) return append_base64({}, *audio, now);
+    auto event = realtime::parse_client_event(text);
+    if (!event) return report(event.error());
+    handle_client_event(std::move(*event), now);
 }
 
-void Session::handle_client_event(const realtime::ClientEvent& event, std::string_view text, Instant now)
+void Session::handle_client_event(realtime::ClientEvent event, Instant now)
 {
     const std::string& type = event.type;
     if (type == "playback") return playback(event, now);
     if (type == "session.update") return update_session(event);
-    if (type == "response.cancel") return cancel(event, text, now);
+    if (type == "response.cancel") return cancel(event, now);
     if (type == "output_audio_buffer.clear") return interrupt("client_cancelled", now);
     if (type == "input_audio_buffer.append") {
         const auto audio = json::find_string(event.body, "audio");
         if (!audio) return report({Code::missing_required_parameter, "input_audio_buffer.append needs `audio`, base64 of PCM16 samples.", "audio"}, event.event_id);
-        return append_base64(&event, *audio, now);
+        return append_base64(event.event_id, *audio, now);
     }
     if (!realtime::is_known_client_event(type))
         return report({Code::invalid_value, "Unknown event type '" + type.substr(0, 64) + "'. " + realtime::known_client_events_text() + " Also: 'playback'.", "type"},
@@ -89,16 +84,19 @@ void Session::handle_client_event(const realtime::ClientEvent& event, std::strin
     if (type == "input_audio_buffer.commit") uplink_.end_turn();
     if (type == "input_audio_buffer.clear") uplink_.drop_audio();
     if (type == "response.create" || type == "input_audio_buffer.commit") turn_ended_at_ = now;
-    to_upstream(std::string(text));
+    if (json::value* response = type == "response.create" ? event.body.if_contains("response") : nullptr; response && response->is_object())
+        persona_.lead(response->get_object());
+    // As it was understood here, so that no spelling of an event is read otherwise upstream.
+    to_upstream(json::to_text(event.body));
 }
 
-void Session::append_base64(const realtime::ClientEvent* event, std::string_view base64, Instant now)
+void Session::append_base64(std::string_view event_id, std::string_view base64, Instant now)
 {
     std::vector<std::byte> pcm(audio::base64_decoded_bytes_max(base64.size()));
     const auto decoded = audio::base64_decode(base64, pcm.data());
     if (!decoded)
         return report({Code::invalid_audio, "`audio` is not base64 at character " + std::to_string(decoded.error_at) + ".", "audio"},
-                      event ? event->event_id : std::string());
+                      event_id);
     on_client_audio(std::span(pcm).first(decoded.bytes), now);
 }
 
@@ -112,13 +110,13 @@ void Session::playback(const realtime::ClientEvent& event, Instant now)
     downlink_.on_playback(*item, static_cast<std::int64_t>(*played), now);
 }
 
-void Session::cancel(const realtime::ClientEvent& event, std::string_view text, Instant now)
+void Session::cancel(const realtime::ClientEvent& event, Instant now)
 {
     const bool speaking = downlink_.is_speaking(now);
     if (generating_.empty() && !speaking)
         return report({Code::no_active_response, "Cancellation failed: no active response found."}, event.event_id);
     // What has been generated already is still being played: then there is nothing to cancel upstream, only here.
-    if (!generating_.empty()) uplink_.push_urgent(std::string(text));
+    if (!generating_.empty()) uplink_.push_urgent(json::to_text(event.body));
     interrupt("client_cancelled", now);
 }
 
@@ -134,10 +132,7 @@ void Session::update_session(const realtime::ClientEvent& event)
                           event.event_id);
     json::object session = *given;
     session.erase("model");
-    if (const auto extra = json::find_string(session, "instructions")) {
-        extra_instructions_ = *extra;
-        session["instructions"] = extra_instructions_.empty() ? settings_.instructions : settings_.instructions + "\n\n" + extra_instructions_;
-    }
+    persona_.lead(session);
     json::object out = event.body;
     out["session"] = std::move(session);
     to_upstream(json::to_text(out));
@@ -205,7 +200,7 @@ void Session::start_upstream()
     json::object output{{"format", client_format(audio::realtime_hz)}, {"voice", settings_.voice}};
     json::object session{{"type", "realtime"},
                          {"output_modalities", json::array{"audio"}},
-                         {"instructions", settings_.instructions},
+                         {"instructions", persona_.instructions()},
                          {"audio", json::object{{"input", std::move(input)}, {"output", std::move(output)}}}};
     if (settings_.output_tokens_max > 0) session["max_output_tokens"] = settings_.output_tokens_max;
     uplink_.push_urgent(upstream_event("session.update", own_event_id(), {{"session", std::move(session)}}));
@@ -226,8 +221,7 @@ json::object Session::client_view(json::object session) const
     session["id"] = settings_.id;
     session["character_id"] = settings_.character_id;
     if (!model_.empty()) session["model"] = model_;
-    // The persona is the operator's; the client sees only what it added.
-    session["instructions"] = extra_instructions_;
+    persona_.hide(session);
     json::value& audio = session["audio"];
     if (!audio.is_object()) audio = json::object{};
     for (const char* direction : {"input", "output"}) {

@@ -25,7 +25,7 @@ struct LocalUpstream::State : std::enable_shared_from_this<State> {
     State(asio::any_io_executor executor, std::string voice, std::string instructions, LocalRoles given_roles, const LocalSettings& given)
         : settings(given),
           roles(std::move(given_roles)),
-          server(settings.model, std::move(voice), std::move(instructions), settings.limits, unix_time_s()),
+          server(settings.model, std::move(voice), std::move(instructions), settings.limits, unix_time_s(), settings.transcription_only),
           event_waiting(executor),
           clock_changed(executor),
           tasks(executor, "engine.local")
@@ -206,6 +206,7 @@ Task<upstream::Lease> LocalSource::lease(upstream::LeaseRequest request)
 {
     LocalSettings settings = settings_;
     if (!request.model.empty()) settings.model = request.model;
+    settings.transcription_only = request.transcription;
     std::string voice = "alloy";
     if (request.character) voice = request.character->openai_voice;
     upstream::Lease lease;

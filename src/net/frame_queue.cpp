@@ -27,10 +27,7 @@ std::array<std::uint8_t, 4> random_mask()
     return mask;
 }
 
-void release_if_large(std::vector<std::byte>& buffer)
-{
-    if (buffer.empty() && buffer.capacity() > spare_bytes) buffer = {};
-}
+bool is_spare(const std::vector<std::byte>& buffer) { return buffer.empty() && buffer.capacity() > spare_bytes; }
 
 }  // namespace
 
@@ -66,10 +63,12 @@ void FrameQueue::finish_batch()
     finished_batch_ = started_batch_;
 }
 
+bool FrameQueue::has_spare_memory() const { return is_spare(pending_) || is_spare(in_flight_); }
+
 void FrameQueue::release_spare_memory()
 {
-    release_if_large(pending_);
-    release_if_large(in_flight_);
+    for (auto* buffer : {&pending_, &in_flight_})
+        if (is_spare(*buffer)) std::vector<std::byte>().swap(*buffer);  // an assignment of {} would keep the memory
 }
 
 }  // namespace repartee::net

@@ -24,7 +24,8 @@ public:
     void finish_batch();
 
     void drop_pending() { pending_.clear(); }
-    /// Gives back what only a burst needed. Nothing is in flight.
+    /// Memory that only a burst needed and that is empty now. Nothing is in flight.
+    bool has_spare_memory() const;
     void release_spare_memory();
 
 private:

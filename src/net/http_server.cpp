@@ -13,6 +13,8 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <fmt/format.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,12 +49,15 @@ Response error_response(int status, Code code, std::string_view message)
 
 Response internal_error() { return error_response(500, Code::internal, "The server failed to answer. The operator's log has the cause."); }
 
+Response too_large(int status, std::string_view what, std::size_t limit_bytes)
+{
+    return error_response(status, Code::too_large, fmt::format("The request {} is larger than {} bytes. Send less.", what, limit_bytes));
+}
+
 Response answer_to(const beast::error_code& error, const HttpLimits& limits)
 {
-    if (error == http::error::header_limit)
-        return error_response(431, Code::too_large, "The request header is larger than " + std::to_string(limits.header_bytes_max) + " bytes. Send less.");
-    if (error == http::error::body_limit)
-        return error_response(413, Code::too_large, "The request body is larger than " + std::to_string(limits.body_bytes_max) + " bytes. Send less.");
+    if (error == http::error::header_limit) return too_large(431, "header", limits.header_bytes_max);
+    if (error == http::error::body_limit) return too_large(413, "body", limits.body_bytes_max);
     return error_response(400, Code::protocol, "The request is not valid HTTP/1.1: " + error.message() + ".");
 }
 

@@ -128,7 +128,7 @@ void MessageReader::release_spare_memory()
         capacity_ = begin_ = end_ = 0;
     }
     if (!fragmented_ && fragments_.capacity() > spare_bytes) {
-        fragments_ = {};
+        std::vector<std::byte>().swap(fragments_);  // an assignment of {} would keep the memory
         fragments_given_out_ = false;
     }
 }

@@ -15,8 +15,8 @@
 namespace repartee::net {
 namespace {
 
-constexpr std::uint16_t close_protocol_error = 1002, close_no_code = 1005, close_abnormal = 1006, close_not_utf8 = 1007, close_policy = 1008,
-                        close_too_large = 1009;
+constexpr std::uint16_t close_protocol_error = 1002, close_no_code = 1005, close_abnormal = 1006;
+constexpr std::uint16_t close_not_utf8 = 1007, close_policy = 1008, close_too_large = 1009;
 
 std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
@@ -31,13 +31,23 @@ milliseconds tick_of(const WebSocketLimits& limits)
 
 Error cancelled_by_owner() { return Error{Code::cancelled, "The read was cancelled by its owner."}; }
 
+Error took_no_data(milliseconds limit)
+{
+    return Error{Code::slow_client, "The peer took no data for " + std::to_string(limit.count()) + " ms. Read faster, or send less."};
+}
+
+Error was_silent(milliseconds limit)
+{
+    return Error{Code::idle, "Nothing was received for " + std::to_string(limit.count()) + " ms, not even a pong. Connect again."};
+}
+
 Error second_read() { return Error{Code::internal, "A read() is outstanding already. Await it first."}; }
 
 }  // namespace
 
-/// How a connection ends: begin_close() queues our close frame and notes why (`closing`); whoever reads, or else close(), then runs finish(), which
-/// sees the closing handshake through and calls end(). The watchdog calls end() when that takes too long. After end() nothing is outstanding for long,
-/// since the stream is closed.
+/// How a connection ends: begin_close() queues our close frame and notes why (`closing`); whoever reads, or else close(), then runs
+/// finish(), which sees the closing handshake through and calls end(). The watchdog calls end() when that takes too long. After end()
+/// nothing is outstanding for long, since the stream is closed.
 struct WebSocket::State : std::enable_shared_from_this<State> {
     ByteStream stream;
     const Role role;
@@ -415,8 +425,7 @@ void WebSocket::State::on_tick(Instant now)
     if (!writing || pieces_written != pieces_seen) write_moved_at = now;
     pieces_seen = pieces_written;
 
-    if (now - write_moved_at >= limits.write_limit)
-        return end(Error{Code::slow_client, "The peer took no data for " + std::to_string(limits.write_limit.count()) + " ms. Read faster, or send less."});
+    if (now - write_moved_at >= limits.write_limit) return end(took_no_data(limits.write_limit));
     if (now >= close_deadline) return end(closing ? *closing : *write_failure);
     if (!closing && !write_failure) ping_or_give_up(now);
     release_spare_memory(quiet);
@@ -424,9 +433,7 @@ void WebSocket::State::on_tick(Instant now)
 
 void WebSocket::State::ping_or_give_up(Instant now)
 {
-    if (now - heard_at >= limits.idle_limit)
-        return begin_close(close_policy, name(Code::idle),
-                           Error{Code::idle, "Nothing was received for " + std::to_string(limits.idle_limit.count()) + " ms, not even a pong. Connect again."});
+    if (now - heard_at >= limits.idle_limit) return begin_close(close_policy, name(Code::idle), was_silent(limits.idle_limit));
     if (writing || now - heard_at < limits.ping_interval || now - pinged_at < limits.ping_interval) return;
     pinged_at = now;
     send_control(Opcode::ping, {});
@@ -435,7 +442,7 @@ void WebSocket::State::ping_or_give_up(Instant now)
 void WebSocket::State::release_spare_memory(bool quiet)
 {
     if (!quiet) return;
-    if (!writing) outgoing.release_spare_memory();
+    if (!writing && outgoing.has_spare_memory()) outgoing.release_spare_memory();
     if (!reading || closing || !incoming.has_spare_memory()) return;
     release_asked = true;
     stream.cancel_read();

@@ -101,6 +101,16 @@ Error violation(const char* what)
     return Error{Code::protocol, std::string("The server's WebSocket handshake is wrong: ") + what + " Check that the URL is a WebSocket endpoint."};
 }
 
+Error unsound()
+{
+    return Error{Code::invalid_value, "A header, the host or the target holds a line break or blank. Check the configured URL and key."};
+}
+
+Error too_slow(std::chrono::milliseconds limit)
+{
+    return Error{Code::timeout, "The WebSocket handshake was not done within " + std::to_string(limit.count()) + " ms. Try again, or raise the limit."};
+}
+
 std::optional<Error> judge(const http::response<http::string_body>& response, std::string_view key, const std::string& subprotocols)
 {
     if (response.result_int() != 101) return refused(response);
@@ -148,7 +158,7 @@ std::string websocket_accept_key(std::string_view client_key)
 
 Task<WebSocket> websocket_connect(ByteStream stream, WebSocketRequest request, WebSocketLimits limits, std::chrono::milliseconds limit)
 {
-    if (!is_sound(request)) co_return Error{Code::invalid_value, "A header, the host or the target holds a line break. Check the configured URL and key."};
+    if (!is_sound(request)) co_return unsound();
 
     const Deadline deadline(stream.executor(), limit, [&stream] { stream.close(); });
     const std::string key = random_key();
@@ -161,8 +171,7 @@ Task<WebSocket> websocket_connect(ByteStream stream, WebSocketRequest request, W
 
     auto outcome = co_await stream.write(text);
     if (outcome) outcome = co_await read_response(stream, parser, received);
-    if (deadline.expired())
-        co_return Error{Code::timeout, "The WebSocket handshake was not done within " + std::to_string(limit.count()) + " ms. Try again, or raise the limit."};
+    if (deadline.expired()) co_return too_slow(limit);
     if (outcome.has_error()) co_return outcome.error();
     if (const auto error = judge(parser.get(), key, request.subprotocols)) co_return *error;
     co_return WebSocket(std::move(stream), WebSocket::Role::client, limits, std::move(received));

@@ -46,14 +46,17 @@ void build_append_event(std::span<const std::byte> first, std::span<const std::b
 std::optional<std::string_view> find_append_audio(std::string_view json)
 {
     using Step = scan::MemberReader::Step;
-    std::optional<std::string_view> audio;
+    std::optional<std::string_view> type, event_id, audio;
     scan::MemberReader members(json);
     Step step = members.next();
     for (; step == Step::member; step = members.next()) {
         if (members.key().escaped) return std::nullopt;
-        if (members.key().raw == "audio" && !scan::take_text(members.value(), audio)) return std::nullopt;
+        const std::string_view key = members.key().raw;
+        auto* const member = key == "audio" ? &audio : key == "type" ? &type : key == "event_id" ? &event_id : nullptr;
+        if (!member || *member || !scan::take_text(members.value(), *member)) return std::nullopt;
     }
-    return step == Step::end ? audio : std::nullopt;
+    if (step != Step::end || type != "input_audio_buffer.append") return std::nullopt;
+    return audio;
 }
 
 }  // namespace repartee::realtime

@@ -58,7 +58,7 @@ json::object read_input_audio(FieldReader& part)
     // History replayed from events has transcripts only.
     if (audio.empty() && transcript.empty()) part.fail_missing("audio");
     if (!audio.empty()) result.emplace("audio", audio);
-    if (!transcript.empty()) result.emplace("transcript", transcript);
+    result.emplace("transcript", transcript);
     return result;
 }
 

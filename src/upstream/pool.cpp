@@ -11,6 +11,8 @@ namespace {
 
 Instant now() { return std::chrono::steady_clock::now(); }
 
+std::string model_query(const std::string& model) { return "model=" + net::percent_encode(model); }
+
 }  // namespace
 
 Pool::Pool(asio::any_io_executor executor, Endpoint endpoint, PoolSettings settings, std::shared_ptr<const net::TlsContext> tls, Metrics& metrics)
@@ -34,9 +36,9 @@ void Pool::start()
 
 bool Pool::is_ready() const { return !breaker_.refusal(now()); }
 
-Task<Opened> Pool::open(std::string model)
+Task<Opened> Pool::open(std::string query)
 {
-    auto opened = co_await open_upstream(endpoint_, std::move(model), tls_.get(), metrics_);
+    auto opened = co_await open_upstream(endpoint_, std::move(query), tls_.get(), metrics_);
     if (opened) {
         breaker_.on_success();
         co_return std::move(opened);
@@ -67,7 +69,7 @@ awaitable<void> Pool::refill()
 
 awaitable<void> Pool::open_ahead()
 {
-    auto opened = co_await open(settings_.model);
+    auto opened = co_await open(model_query(settings_.model));
     --opening_;
     if (opened && !stopping_) {
         auto warm = std::make_shared<Warm>(executor_);
@@ -115,8 +117,8 @@ void Pool::drop(const std::shared_ptr<Warm>& warm)
 
 Task<Lease> Pool::lease(LeaseRequest request)
 {
-    const bool configured_model = request.model.empty() || request.model == settings_.model;
-    while (configured_model && !warm_.empty()) {
+    const bool configured = !request.transcription && (request.model.empty() || request.model == settings_.model);
+    while (configured && !warm_.empty()) {
         const std::shared_ptr<Warm> warm = warm_.front();
         drop(warm);
         warm->leased = true;
@@ -132,9 +134,9 @@ Task<Lease> Pool::lease(LeaseRequest request)
     }
     if (const auto refusal = breaker_.refusal(now())) co_return *refusal;
     metrics_.upstream_lease_cold.add();
-    std::string model = settings_.model;
-    if (!configured_model) model = request.model;
-    auto opened = co_await open(std::move(model));
+    std::string query = "intent=transcription";
+    if (!request.transcription) query = model_query(configured ? settings_.model : request.model);
+    auto opened = co_await open(std::move(query));
     if (!opened) co_return opened.error();
     Lease lease;
     lease.upstream = std::move(opened->upstream);

@@ -55,7 +55,7 @@ Error rejection(std::string_view event)
     return error;
 }
 
-Task<net::WebSocket> connect(const Endpoint& endpoint, std::string model, const net::TlsContext* tls, Metrics& metrics)
+Task<net::WebSocket> connect(const Endpoint& endpoint, std::string query, const net::TlsContext* tls, Metrics& metrics)
 {
     auto stream = co_await net::ByteStream::connect(endpoint.url.host, endpoint.url.port, endpoint.connect_limit);
     if (!stream) co_return stream.error();
@@ -67,8 +67,8 @@ Task<net::WebSocket> connect(const Endpoint& endpoint, std::string model, const 
     net::WebSocketRequest request;
     request.host = endpoint.url.host_header();
     request.target = endpoint.url.target;
-    request.target += request.target.find('?') == std::string::npos ? "?model=" : "&model=";
-    request.target += net::percent_encode(model);
+    request.target += request.target.find('?') == std::string::npos ? '?' : '&';
+    request.target += query;
     if (!endpoint.api_key.empty()) request.headers.emplace_back("Authorization", "Bearer " + endpoint.api_key);
     if (!endpoint.organization.empty()) request.headers.emplace_back("OpenAI-Organization", endpoint.organization);
     if (!endpoint.project.empty()) request.headers.emplace_back("OpenAI-Project", endpoint.project);
@@ -77,11 +77,11 @@ Task<net::WebSocket> connect(const Endpoint& endpoint, std::string model, const 
 
 }  // namespace
 
-Task<Opened> open_upstream(const Endpoint& endpoint, std::string model, const net::TlsContext* tls, Metrics& metrics)
+Task<Opened> open_upstream(const Endpoint& endpoint, std::string query, const net::TlsContext* tls, Metrics& metrics)
 {
     const Instant began = std::chrono::steady_clock::now();
     metrics.upstream_connects_total.add();
-    auto socket = co_await connect(endpoint, std::move(model), tls, metrics);
+    auto socket = co_await connect(endpoint, std::move(query), tls, metrics);
     if (!socket) {
         Error error = socket.error();
         if (error.code == Code::closed) error.code = Code::upstream_unavailable;

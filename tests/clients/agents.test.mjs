@@ -1,4 +1,5 @@
-// The `@openai/agents-realtime` package: an agent in a session over its WebSocket transport. It parses every event and drops, silently, what it does not know.
+// The `@openai/agents-realtime` package: an agent in a session over its WebSocket transport.
+// It parses every event and drops, silently, what it does not know.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -108,7 +109,8 @@ test('typed turns', LIMIT, async (t) => {
 });
 
 test('speech interrupts the answer, and the history shows it', LIMIT, async (t) => {
-  const { session, inbox, errors } = await connect(t, { config: { audio: { input: { turnDetection: { type: 'server_vad', silenceDurationMs: 500 } } } } });
+  const turnDetection = { type: 'server_vad', silenceDurationMs: 500 };
+  const { session, inbox, errors } = await connect(t, { config: { audio: { input: { turnDetection } } } });
   session.sendMessage(`${HELD_WORD} 기다려 주세요`);
   const { responseId } = await inbox.next('audio');
   speak(session, Buffer.concat([speech(), silence(900)]));

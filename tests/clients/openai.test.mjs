@@ -7,7 +7,8 @@ import { OpenAIRealtimeWS } from 'openai/realtime/ws';
 
 import { BASE, HELD_WORD, Inbox, KEY, LIMIT, MODEL, VOICE, pieces, rms, silence, speech } from './voice.mjs';
 
-// The package appends "/realtime" to the base URL and then the model to its query: so the character goes in front of a parameter that takes up the former.
+// The package appends "/realtime" to the base URL and then adds the model to the query:
+// so the character goes in front of a parameter that takes up the former.
 const CHARACTER_BASE = `https://${BASE}/v1/realtime?character=park_jihoon&path=`;
 const TOOL = {
   type: 'function',
@@ -127,8 +128,11 @@ test('speech interrupts the answer', LIMIT, async (t) => {
 test('the result of a tool is taken', LIMIT, async (t) => {
   const { realtime, inbox } = await connect(t);
   await update(realtime, inbox, { tools: [TOOL], output_modalities: ['text'] });
-  realtime.send({ type: 'conversation.item.create', item: { type: 'function_call', call_id: 'call_1', name: 'set_light', arguments: '{"on":true}' } });
-  realtime.send({ type: 'conversation.item.create', item: { type: 'function_call_output', call_id: 'call_1', output: '{"ok":true}' } });
+  for (const item of [
+    { type: 'function_call', call_id: 'call_1', name: 'set_light', arguments: '{"on":true}' },
+    { type: 'function_call_output', call_id: 'call_1', output: '{"ok":true}' },
+  ])
+    realtime.send({ type: 'conversation.item.create', item });
   const output = await inbox.next((event) => event.type === 'conversation.item.done' && event.item.type === 'function_call_output');
   assert.equal(output.item.call_id, 'call_1');
   realtime.send({ type: 'response.create' });

@@ -27,7 +27,8 @@ cp "$source_dir"/package.json "$source_dir"/*.mjs "$work"
 cd "$work"
 if ! npm install --no-package-lock --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=2000 >install.log 2>&1; then
     cat install.log >&2
-    if grep -Eq 'ENOTFOUND|EAI_AGAIN|EAI_FAIL|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|EIDLETIMEOUT' install.log; then
+    unreachable='ENOTFOUND|EAI_AGAIN|EAI_FAIL|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|EIDLETIMEOUT'
+    if grep -Eq "$unreachable" install.log; then
         echo "SKIPPED: the npm registry cannot be reached from here, so OpenAI's packages cannot be fetched."
         exit 77
     fi

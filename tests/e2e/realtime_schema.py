@@ -221,7 +221,8 @@ def _mistake(value, shape, path):
     if isinstance(shape, set):
         return None if isinstance(value, str) and value in shape else f"{path}: {_shown(value)} is none of {sorted(shape)}"
     if isinstance(shape, Range):
-        return None if _is_whole(value) and shape[0] <= value <= shape[1] else f"{path}: {_shown(value)} is no whole number from {shape[0]} to {shape[1]}"
+        fits = _is_whole(value) and shape[0] <= value <= shape[1]
+        return None if fits else f"{path}: {_shown(value)} is no whole number from {shape[0]} to {shape[1]}"
     if isinstance(shape, OneOf):
         return _mistake_in_all(value, shape, path)
     if isinstance(shape, list):
@@ -247,7 +248,8 @@ def _mistake_in_object(value, shape, path):
     missing = [name for name in shape if not name.endswith("?") and name not in value]
     if missing:
         return f"{path}.{missing[0]}: missing"
-    return _first(_mistake(value[name.rstrip("?")], member, f"{path}.{name.rstrip('?')}") for name, member in shape.items() if name.rstrip("?") in value)
+    members = ((name.rstrip("?"), member) for name, member in shape.items())
+    return _first(_mistake(value[name], member, f"{path}.{name}") for name, member in members if name in value)
 
 
 def _mistake_in_all(value, shapes, path):

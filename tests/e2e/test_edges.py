@@ -206,7 +206,8 @@ async def test_a_refused_key_is_fatal_and_not_retried():
 
     async with websockets.serve(refuse, "127.0.0.1", 0) as upstream:
         port = upstream.sockets[0].getsockname()[1]
-        environment = {"OPENAI_API_KEY": "sk-secret", "REPARTEE_REALTIME__URL": f"ws://127.0.0.1:{port}/v1/realtime", "REPARTEE_SERVER__THREADS": "1"}
+        environment = {"OPENAI_API_KEY": "sk-secret", "REPARTEE_REALTIME__URL": f"ws://127.0.0.1:{port}/v1/realtime", "REPARTEE_SERVER__THREADS": "1",
+                       "REPARTEE_REALTIME__WARM_CONNECTIONS": "0"}
         loop = asyncio.get_running_loop()
         server = await loop.run_in_executor(None, repartee.Server(environment=environment).__enter__)
         for _ in range(3):

@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-// The input is what a client sends before it ends its side: requests, and behind an upgrade to /ws, frames. Whatever it is, the server answers in
-// HTTP and returns at once, and handlers see only sound requests.
+// The input is what a client sends before it ends its side: requests, and behind an upgrade to /ws, frames. Whatever it is, the server
+// answers in HTTP and returns at once, and handlers see only sound requests.
 namespace {
 
 using namespace repartee;
@@ -37,8 +37,10 @@ awaitable<Reply> handle(Request request)
 {
     check(request.path.starts_with('/') || request.path == "*");
     check(request.path.find('\0') == std::string::npos && request.body.size() <= 1000);
-    for (const auto& [name, value] : request.headers)
-        check(std::none_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; }) && value.find_first_of("\r\n") == std::string::npos);
+    for (const auto& [name, value] : request.headers) {
+        check(std::none_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; }));
+        check(value.find_first_of("\r\n") == std::string::npos);
+    }
     if (request.path == "/ws") {
         Upgrade upgrade;
         upgrade.limits.message_bytes_max = 2000;
@@ -73,10 +75,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     limits.header_bytes_max = 1000;
     limits.body_bytes_max = 1000;
     bool ended = false;
-    asio::co_spawn(context, serve_http(ByteStream::adopt_tcp(context.get_executor(), sockets[1]), handler, limits), [&](std::exception_ptr failure) {
+    const auto on_end = [&](std::exception_ptr failure) {
         check(!failure);
         ended = true;
-    });
+    };
+    asio::co_spawn(context, serve_http(ByteStream::adopt_tcp(context.get_executor(), sockets[1]), handler, limits), on_end);
     context.run_for(std::chrono::seconds(1));  // no limit of the server is that short: it must not have waited for one
     check(ended);
     check_answer(sockets[0]);

@@ -1,5 +1,5 @@
 #pragma once
-#include "repartee/base/error.hpp"
+#include "repartee/conversation/persona.hpp"
 
 #include <optional>
 #include <string>
@@ -8,7 +8,7 @@
 namespace repartee::conversation {
 
 /// Puts a character into a plain Realtime session (`/v1/realtime?character=…`): its persona leads the instructions and its voice is kept, whatever the
-/// client sets. All other events pass unread. Pure.
+/// client sets. Audio passes unparsed. Pure.
 class PersonaOverlay {
 public:
     PersonaOverlay(std::string instructions, std::string voice);
@@ -18,14 +18,17 @@ public:
 
     enum class Progress { waiting, live, refused };
     /// While the session opens: `event` is the next server event. Live: `out` is the session.created for the client. Refused: `out` is the error event.
-    Progress open(std::string_view event, std::string& out);
+    Progress open(std::string_view event, std::string& out) const;
 
     /// The event to pass on instead, or nullopt to pass `event` as it is.
-    std::optional<std::string> from_client(std::string_view event);
+    std::optional<std::string> from_client(std::string_view event) const;
     std::optional<std::string> from_server(std::string_view event) const;
 
 private:
-    std::string instructions_, voice_, client_instructions_;
+    void keep_voice(json::object& session_or_response) const;
+
+    Persona persona_;
+    std::string voice_;
 };
 
 }  // namespace repartee::conversation

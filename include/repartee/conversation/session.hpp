@@ -1,6 +1,7 @@
 #pragma once
 #include "repartee/base/metrics.hpp"
 #include "repartee/conversation/downlink.hpp"
+#include "repartee/conversation/persona.hpp"
 #include "repartee/conversation/uplink.hpp"
 #include "repartee/realtime/client_event.hpp"
 #include "repartee/realtime/session_config.hpp"
@@ -72,11 +73,11 @@ private:
     void start_upstream();
     void go_live(const json::object& upstream_session, Instant now);
     json::object client_view(json::object upstream_session) const;
-    void handle_client_event(const realtime::ClientEvent& event, std::string_view text, Instant now);
+    void handle_client_event(realtime::ClientEvent event, Instant now);
     void update_session(const realtime::ClientEvent& event);
-    void append_base64(const realtime::ClientEvent* event, std::string_view text, Instant now);
+    void append_base64(std::string_view event_id, std::string_view base64, Instant now);
     void playback(const realtime::ClientEvent& event, Instant now);
-    void cancel(const realtime::ClientEvent& event, std::string_view text, Instant now);
+    void cancel(const realtime::ClientEvent& event, Instant now);
     void interrupt(std::string_view reason, Instant now);
     void send_cut(const Downlink::Cut& cut);
     void flush_deferred_deletes();
@@ -90,6 +91,7 @@ private:
 
     SessionSettings settings_;
     Metrics& metrics_;
+    Persona persona_;
     Uplink uplink_;
     Downlink downlink_;
     State state_ = State::starting;
@@ -97,7 +99,6 @@ private:
     bool draining_ = false;
     bool uplink_full_ = false;
     std::string model_;
-    std::string extra_instructions_;
     std::set<std::string> generating_;                ///< ids of the responses the upstream works on; several only beside the conversation
     std::vector<std::string> deferred_deletes_;       ///< items that were never heard, deleted when their response is done
     std::optional<Instant> uplink_waiting_since_, turn_ended_at_;

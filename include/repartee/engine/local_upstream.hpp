@@ -21,6 +21,7 @@ struct LocalRoles {
 
 struct LocalSettings {
     std::string model = "repartee-local";
+    bool transcription_only = false;
     std::size_t reply_chars_max = 4'000;
     std::size_t pending_events_max = 4'096;  ///< not yet received ones; a reply waits while there are more
     ServerLimits limits;

@@ -14,8 +14,8 @@ std::size_t append_event_bytes(std::size_t pcm_bytes);
 /// Appends {"type":"input_audio_buffer.append","audio":"<base64>"} to `out`. The audio may lie in two parts (a ring's).
 void build_append_event(std::span<const std::byte> first, std::span<const std::byte> second, std::string& out);
 
-/// The base64 text of the `audio` member of an append event, pointing into `json`; nullopt when the event is not of that plain form
-/// (no `audio`, not a string, escapes in it): then parse it as any other event. `json` must be an append event by peek_type().
+/// The base64 text of the `audio` member of an append event, pointing into `json`; nullopt when `json` is not one in its plain form
+/// (exactly `type`, `audio` and at most an `event_id`, once each, strings without escapes): then parse it as any other event.
 std::optional<std::string_view> find_append_audio(std::string_view json);
 
 }  // namespace repartee::realtime

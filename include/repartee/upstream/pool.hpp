@@ -40,7 +40,7 @@ private:
     awaitable<void> refill();
     awaitable<void> open_ahead();
     awaitable<void> keep(std::shared_ptr<Warm> warm);
-    Task<Opened> open(std::string model);
+    Task<Opened> open(std::string query);
     void drop(const std::shared_ptr<Warm>& warm);
 
     asio::any_io_executor executor_;

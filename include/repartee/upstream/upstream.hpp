@@ -26,6 +26,7 @@ public:
 
 struct LeaseRequest {
     std::string model;  ///< empty: the configured one
+    bool transcription = false;  ///< a session that only transcribes (`intent=transcription`): it has no model
     std::shared_ptr<const characters::Character> character;  ///< may be null; only the local engine looks at it
 };
 

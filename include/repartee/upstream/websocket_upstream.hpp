@@ -39,7 +39,7 @@ struct Opened {
     std::unique_ptr<WebSocketUpstream> upstream;
     std::string session_created;
 };
-/// Connects and waits for session.created. `tls` may be null for ws URLs. A refused key or model is Code::upstream_rejected, with the service's words.
-Task<Opened> open_upstream(const Endpoint& endpoint, std::string model, const net::TlsContext* tls, Metrics& metrics);
+/// Connects and waits for session.created. `query` says which session, e.g. "model=gpt-realtime-2.1". `tls` may be null for ws URLs. A refused key or model is Code::upstream_rejected, with the service's words.
+Task<Opened> open_upstream(const Endpoint& endpoint, std::string query, const net::TlsContext* tls, Metrics& metrics);
 
 }  // namespace repartee::upstream

@@ -58,7 +58,7 @@ Result<void> RealtimeServer::State::create_item(const json::object& event, Insta
     send("conversation.item.added", {{"previous_item_id", previous}, {"item", created->body}});
     send("conversation.item.done", {{"previous_item_id", previous}, {"item", created->body}});
     const json::object* spoken = created->recording ? created->part(created->recording->content_index) : nullptr;
-    if (spoken && !spoken->contains("transcript")) request_transcript(created, created->recording->samples);
+    if (spoken && json::find_string(*spoken, "transcript").value_or("").empty()) request_transcript(created, created->recording->samples);
     items.keep_within_limits();
     return {};
 }

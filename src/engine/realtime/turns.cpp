@@ -109,7 +109,8 @@ void RealtimeServer::State::commit(std::uint64_t from, std::uint64_t to, std::st
     std::vector<std::int16_t> samples = user_audio.buffer().take(from, to);
     auto item = std::make_shared<Item>();
     item->id = std::move(item_id);
-    const json::object part{{"type", "input_audio"}};
+    // Empty until it is known: the agents SDK wants a string or null here, the strict schema no null.
+    const json::object part{{"type", "input_audio"}, {"transcript", ""}};
     item->body = {{"id", item->id}, {"type", "message"}, {"status", "completed"}, {"role", "user"}, {"content", json::array{part}}};
     item->recording.emplace();
     item->recording->append(samples, item_samples_max());

@@ -15,7 +15,7 @@ TEST_CASE("the character's session is opened with its persona and voice")
 
 TEST_CASE("the client's first event is session.created with the session in force, without the persona")
 {
-    PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay("PERSONA", "sage");
     std::string out;
     CHECK(overlay.open(R"({"type":"rate_limits.updated"})", out) == PersonaOverlay::Progress::waiting);
     REQUIRE(overlay.open(R"({"type":"session.updated","session":{"id":"sess_1","instructions":"PERSONA"}})", out) == PersonaOverlay::Progress::live);
@@ -27,14 +27,14 @@ TEST_CASE("the client's first event is session.created with the session in force
 
 TEST_CASE("a refused persona ends the opening")
 {
-    PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay("PERSONA", "sage");
     std::string out;
     CHECK(overlay.open(R"({"type":"error","error":{"message":"no"}})", out) == PersonaOverlay::Progress::refused);
 }
 
 TEST_CASE("the client's instructions follow the persona, its voice does not replace the character's")
 {
-    PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay("PERSONA", "sage");
     const auto changed =
         overlay.from_client(R"({"type":"session.update","event_id":"1","session":{"type":"realtime","instructions":"Be brief.","audio":{"output":{"voice":"alloy","speed":1.2}}}})");
     REQUIRE(changed);
@@ -47,11 +47,35 @@ TEST_CASE("the client's instructions follow the persona, its voice does not repl
     CHECK(json::find_string(json::parse_object(*echoed).value(), "session.instructions") == "Be brief.");
 }
 
-TEST_CASE("everything else passes unread, broken events too")
+TEST_CASE("one response's own instructions and voice do not push the character aside")
 {
-    PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay("PERSONA", "sage");
+    const auto changed = overlay.from_client(R"({"type":"response.create","response":{"instructions":"Be a pirate.","audio":{"output":{"voice":"ash"}}}})");
+    REQUIRE(changed);
+    const auto event = json::parse_object(*changed).value();
+    CHECK(json::find_string(event, "response.instructions") == "PERSONA\n\nBe a pirate.");
+    CHECK(json::find_string(event, "response.audio.output.voice") == "sage");
+}
+
+TEST_CASE("no spelling of an update slips past the persona")
+{
+    const PersonaOverlay overlay("PERSONA", "sage");
+    for (const char* update : {R"({"type":"session\u002eupdate","session":{"instructions":"x","audio":{"output":{"voice":"ash"}}}})",
+                               R"({"type":"session.update","session":{"instructions":"x","audio":{"output":{"v\u006fice":"ash"}}}})",
+                               R"({"type":"input_audio_buffer.append","audio":"AAAA","session":{"instructions":"x","audio":{"output":{"voice":"ash"}}},"type":"session.update"})"}) {
+        const auto changed = overlay.from_client(update);
+        REQUIRE(changed);
+        const auto event = json::parse_object(*changed).value();
+        CHECK(json::find_string(event, "session.instructions") == "PERSONA\n\nx");
+        CHECK(json::find_string(event, "session.audio.output.voice") == "sage");
+    }
+}
+
+TEST_CASE("audio passes as it is, and so does what is broken")
+{
+    const PersonaOverlay overlay("PERSONA", "sage");
     CHECK(!overlay.from_client(R"({"type":"input_audio_buffer.append","audio":"AAAA"})"));
     CHECK(!overlay.from_client("{broken"));
-    CHECK(!overlay.from_client(R"({"type":"session.update","session":"text"})"));
     CHECK(!overlay.from_server(R"({"type":"response.done"})"));
+    CHECK(overlay.from_client(R"({"type":"session.update","session":"text"})") == R"({"type":"session.update","session":"text"})");
 }

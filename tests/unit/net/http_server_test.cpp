@@ -263,20 +263,21 @@ TEST_CASE("Requests that are too large, or none, are answered and closed")
         std::string code;
     };
     const std::string huge(3000, 'x');
+    const std::string chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     const Row rows[] = {
         {"header over the limit", get("/", "A: " + huge + "\r\n"), 431, "too_large"},
         {"endless header", "GET / HTTP/1.1\r\nA: " + huge, 431, "too_large"},
         {"announced body over the limit", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2001\r\n\r\n", 413, "too_large"},
         {"sent body over the limit", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n" + huge, 413, "too_large"},
-        {"chunked body over the limit", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n" + huge + "\r\n0\r\n\r\n", 413, "too_large"},
+        {"chunked body over the limit", chunked + "bb8\r\n" + huge + "\r\n0\r\n\r\n", 413, "too_large"},
         {"no HTTP", "hello, is it me you're looking for?\r\n\r\n", 400, "protocol_error"},
         {"TLS hello", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15), 400, "protocol_error"},
         {"HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "protocol_error"},
         {"two lengths", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "protocol_error"},
         {"length and chunks", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "protocol_error"},
-        {"endless chunk header", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(50'000, 'x'), 431, "too_large"},
-        {"endless trailer", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: " + std::string(50'000, 'x'), 431, "too_large"},
-        {"bad chunk", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "protocol_error"},
+        {"endless chunk header", chunked + "1;" + std::string(50'000, 'x'), 431, "too_large"},
+        {"endless trailer", chunked + "0\r\nA: " + std::string(50'000, 'x'), 431, "too_large"},
+        {"bad chunk", chunked + "zz\r\n", 400, "protocol_error"},
         {"no host", "GET / HTTP/1.1\r\n\r\n", 400, "protocol_error"},
         {"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "protocol_error"},
         {"bad escape", get("/%zz"), 400, "protocol_error"},
@@ -437,7 +438,9 @@ namespace {
 
 std::string upgrade_request(std::string_view version = "13", std::string_view key = "dGhlIHNhbXBsZSBub25jZQ==")
 {
-    return get("/ws", fmt::format("Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: {}\r\nSec-WebSocket-Key: {}\r\n", version, key));
+    return get("/ws", fmt::format("Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: {}\r\n"
+                                  "Sec-WebSocket-Key: {}\r\n",
+                                  version, key));
 }
 
 awaitable<void> echo(WebSocket socket)
@@ -551,7 +554,8 @@ TEST_CASE("An upgrade that cannot be is answered like any other request")
     CHECK(version[0].header("Sec-WebSocket-Version") == "13");
     CHECK(error_code_of(version[0]) == "protocol_error");
 
-    for (const char* key : {"", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZ!==", "dGhlIHNhbXBsZSBub25j", "dGhlIHNhbXBsZSBub25jZQ==AAAA", "AAAAAAAAAAAAAAAAAAAAAAA="}) {
+    for (const char* key : {"", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZ!==", "dGhlIHNhbXBsZSBub25j", "dGhlIHNhbXBsZSBub25jZQ==AAAA",
+                            "AAAAAAAAAAAAAAAAAAAAAAA="}) {
         INFO(key);
         const auto bad_key = answers(exchange(upgrade_request("13", key), with_websocket));
         REQUIRE(bad_key.size() == 1);
@@ -619,7 +623,8 @@ TEST_CASE("A server that refuses is quoted, with the right verdict on a retry")
         {"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nnot\x1b[1m!\n", Code::upstream_rejected, "404 Not Found: not [1m!", ""},
         {"HTTP/1.1 503 Service Unavailable\r\n\r\nuntil the end", Code::upstream_unavailable, "503 Service Unavailable: until the end", ""},
         {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", Code::upstream_unavailable, "200 OK: ok", ""},
-        {"HTTP/1.1 429 Too Many Requests\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nslow\r\n0\r\n\r\n", Code::upstream_unavailable, "429 Too Many Requests: slow", ""},
+        {"HTTP/1.1 429 Too Many Requests\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nslow\r\n0\r\n\r\n", Code::upstream_unavailable,
+         "429 Too Many Requests: slow", ""},
         {"HTTP/1.1 500 Oops\r\nContent-Length: 100000\r\n\r\n" + std::string(100'000, 'z'), Code::upstream_unavailable,
          "500 Oops: " + std::string(200, 'z') + ". ", ""},
     };

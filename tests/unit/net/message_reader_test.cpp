@@ -195,6 +195,11 @@ TEST_CASE("An idle reader gives back what a large message needed")
     CHECK_FALSE(feed(reader, frame(true, Opcode::continuation, "y"), 100, received).has_value());
     REQUIRE(received.size() == 3);
     CHECK(received[2].bytes == std::string(90'000, 'x') + "y");
+    REQUIRE(reader.has_spare_memory());
+    reader.release_spare_memory();
+    CHECK_FALSE(reader.has_spare_memory());
+    CHECK_FALSE(feed(reader, frame(true, Opcode::text, "goes on"), 100, received).has_value());
+    CHECK(received.back().bytes == "goes on");
 }
 
 TEST_CASE("Discarding skips messages of any size and still sees the close frame")
@@ -245,6 +250,23 @@ TEST_CASE("A queue numbers its batches and counts what is unsent")
     CHECK(queue.finished_batch() == 1);
     CHECK(queue.has_pending());
     CHECK(queue.unsent_bytes() == 3);
+}
+
+TEST_CASE("An idle queue gives back what a burst needed, not what is pending")
+{
+    FrameQueue queue(false);
+    const std::string large(50'000, 'x');
+    queue.append(Opcode::binary, as_bytes("small"));
+    queued(queue);
+    CHECK_FALSE(queue.has_spare_memory());
+    queue.append(Opcode::binary, as_bytes(large));
+    queue.release_spare_memory();
+    CHECK(queued(queue) == frame(true, Opcode::binary, large));
+    REQUIRE(queue.has_spare_memory());
+    queue.release_spare_memory();
+    CHECK_FALSE(queue.has_spare_memory());
+    queue.append(Opcode::text, as_bytes("goes on"));
+    CHECK(queued(queue) == frame(true, Opcode::text, "goes on"));
 }
 
 TEST_CASE("A client's frames have a mask of their own each")

@@ -3,6 +3,7 @@
 #include "../../support/run_coroutine.hpp"
 #include "../../support/tcp_pair.hpp"
 #include "repartee/net/task_group.hpp"
+#include "repartee/net/tls_context.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -10,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <random>
 
 using namespace repartee;
@@ -787,4 +789,77 @@ TEST_CASE("Large buffers are given back when the connection falls idle, and read
     CHECK(outcome.code == Code::closed);
     REQUIRE(outcome.messages.size() == 5);
     for (int i = 0; i < 5; ++i) CHECK(outcome.messages[static_cast<std::size_t>(i)] == std::string(100'000, static_cast<char>('a' + i)));
+}
+
+TEST_CASE("A socket that another one is assigned to is ended")
+{
+    const auto test = []() -> awaitable<std::pair<std::string, std::string>> {
+        const auto executor = co_await asio::this_coro::executor;
+        RawPeer first = raw_peer(executor, Role::server), second = raw_peer(executor, Role::server);
+        first.socket = std::move(second.socket);
+        std::string from_first = co_await read_to_the_end(first.peer);
+        co_await first.socket.write_text("hi");
+        std::string from_second = co_await read_exactly(second.peer, 4);
+        co_return std::pair(from_first, from_second);
+    };
+    const auto [from_first, from_second] = run_coroutine(test());
+    CHECK(from_first.empty());
+    CHECK(from_second == frame(true, Opcode::text, "hi", false));
+}
+
+TEST_CASE("Over TLS: messages, a cancelled read, and an orderly close of both sides")
+{
+    const auto directory = std::filesystem::temp_directory_path() / "repartee_websocket_test_tls";
+    const auto files = ensure_self_signed(directory.string());
+    REQUIRE(files.has_value());
+    const auto server_context = TlsContext::server(files->certificate_file, files->key_file);
+    const auto client_context = TlsContext::client(files->certificate_file);
+    REQUIRE(server_context.has_value());
+    REQUIRE(client_context.has_value());
+
+    Outcome server_outcome;
+    const auto serve = [&](ByteStream& stream) -> awaitable<void> {
+        const auto shaken = co_await stream.tls_handshake_as_server(*server_context, 10s);
+        if (shaken.has_error()) co_return;
+        WebSocket server(std::move(stream), Role::server, {});
+        for (std::size_t i = 0; i < 4; ++i) {
+            const auto message = co_await server.read();
+            if (message.has_value()) co_await server.write_text(message->text());
+        }
+        co_await read_until_error(server, server_outcome);
+    };
+    std::vector<std::size_t> echoed;
+    std::uint16_t code = 0;
+    bool was_tls = false;
+    Outcome cancelled;
+    const auto test = [&]() -> awaitable<void> {
+        const auto executor = co_await asio::this_coro::executor;
+        auto pair = tcp_pair(executor);
+        TaskGroup group(executor, "server"), readers(executor, "reader");
+        group.spawn(serve(pair.far));
+        const auto shaken = co_await pair.near.tls_handshake_as_client(*client_context, "localhost", 10s);
+        if (shaken.has_error()) throw std::runtime_error(shaken.error().message);
+        WebSocket client(std::move(pair.near), Role::client, {});
+        was_tls = client.is_tls();
+        readers.spawn(read_until_error(client, cancelled));
+        co_await pass_turn(5);
+        client.cancel_read();
+        co_await readers.wait_all();
+        for (const std::size_t size : {0, 100, 20'000, 300'000}) {
+            const std::string text(size, 'k');
+            co_await client.write_text(text);
+            const auto message = co_await client.read();
+            if (message.has_value() && message->text() == text) echoed.push_back(size);
+        }
+        co_await client.close(1000, "done");
+        code = client.close_code();
+        co_await group.wait_all();
+    };
+    run_coroutine(test());
+    std::filesystem::remove_all(directory);
+    CHECK(was_tls);
+    CHECK(cancelled.code == Code::cancelled);
+    CHECK(echoed == std::vector<std::size_t>{0, 100, 20'000, 300'000});
+    CHECK(code == 1000);
+    CHECK(server_outcome.code == Code::closed);
 }

@@ -73,10 +73,7 @@ TEST_CASE("the audio of an append event is found in any order and spacing")
         {R"({"type":"input_audio_buffer.append","audio":"AAAA"})", "AAAA"},
         {R"({"audio":"AAAA","event_id":"e","type":"input_audio_buffer.append"})", "AAAA"},
         {" { \"event_id\" : null , \"audio\" : \"AA==\" , \"type\" : \"input_audio_buffer.append\" } ", "AA=="},
-        {R"({"x":{"audio":"BBBB"},"type":"input_audio_buffer.append","audio":"AAAA"})", "AAAA"},
-        {R"({"x":"\"audio\":\"BBBB\"","audio":"AAAA"})", "AAAA"},
-        {R"({"audio":"AAAA","audio":"BBBB"})", "AAAA"},
-        {R"({"audio":""})", ""},
+        {R"({"type":"input_audio_buffer.append","audio":""})", ""},
     };
     for (const auto& [json, audio] : rows) {
         CAPTURE(json);
@@ -91,15 +88,21 @@ TEST_CASE("an append event of another form is left to the parser")
     const char* rows[] = {
         "",
         R"({"type":"input_audio_buffer.append"})",
-        R"({"audio":null})",
-        R"({"audio":1})",
-        R"({"audio":["AAAA"]})",
-        R"({"audio":"AA\/A"})",
-        R"({"\u0061udio":"AAAA"})",
-        R"({"audio":"AAAA")",
-        R"({"audio":"AAAA"}})",
-        R"({"audio":"AAAA)",
-        R"({"x":{"audio":"AAAA"}})",
+        R"({"type":"session.update","audio":"AAAA"})",
+        R"({"audio":"AAAA"})",
+        R"({"type":"input_audio_buffer.append","audio":"AAAA","type":"session.update"})",
+        R"({"type":"input_audio_buffer.append","audio":"AAAA","audio":"BBBB"})",
+        R"({"type":"input_audio_buffer.append","audio":"AAAA","session":{}})",
+        R"({"type":"input_audio_buffer\u002eappend","audio":"AAAA"})",
+        R"({"type":"input_audio_buffer.append","audio":null})",
+        R"({"type":"input_audio_buffer.append","audio":1})",
+        R"({"type":"input_audio_buffer.append","audio":["AAAA"]})",
+        R"({"type":"input_audio_buffer.append","audio":"AA\/A"})",
+        R"({"type":"input_audio_buffer.append","\u0061udio":"AAAA"})",
+        R"({"type":"input_audio_buffer.append","audio":"AAAA")",
+        R"({"type":"input_audio_buffer.append","audio":"AAAA"}})",
+        R"({"type":"input_audio_buffer.append","audio":"AAAA)",
+        R"({"type":"input_audio_buffer.append","x":{"audio":"AAAA"}})",
     };
     for (const char* json : rows) {
         CAPTURE(json);
@@ -109,7 +112,7 @@ TEST_CASE("an append event of another form is left to the parser")
 
 TEST_CASE("a cut append event has no audio")
 {
-    const std::string whole = R"({"audio":"QUJD","n":[1,{"a":"\"b"}],"type":"input_audio_buffer.append"})";
+    const std::string whole = R"({"audio":"QUJD","event_id":"e","type":"input_audio_buffer.append"})";
     for (std::size_t length = 0; length < whole.size(); ++length) {
         const std::vector<char> exact(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
         CAPTURE(length);
