@@ -218,6 +218,7 @@ void Session::go_live(const json::object& upstream_session, Instant now)
 
 json::object Session::client_view(json::object session) const
 {
+    session["object"] = "realtime.session";
     session["id"] = settings_.id;
     session["character_id"] = settings_.character_id;
     if (!model_.empty()) session["model"] = model_;

@@ -1,6 +1,7 @@
 #include "repartee/net/listener.hpp"
 
 #include "../../support/run_coroutine.hpp"
+#include "repartee/base/log.hpp"
 #include "repartee/net/task_group.hpp"
 
 #include <boost/asio/post.hpp>
@@ -163,6 +164,8 @@ TEST_CASE("An address in use is named with the cause")
 
 TEST_CASE("Accepting pauses while descriptors run out, and goes on afterwards")
 {
+    // UBSan opens a pipe to look at an object it sees for the first time, and takes its failure for the object's: no formatting meanwhile.
+    log::configure(log::Level::off, false);
     std::vector<ByteStream> adopted;
     const auto body = [&]() -> awaitable<void> {
         const auto executor = co_await asio::this_coro::executor;
@@ -190,4 +193,5 @@ TEST_CASE("Accepting pauses while descriptors run out, and goes on afterwards")
         adopted.clear();
     };
     run_coroutine(body());
+    log::configure(log::Level::info, false);
 }
