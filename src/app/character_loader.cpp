@@ -5,6 +5,8 @@
 #include "repartee/characters/files.hpp"
 #include "repartee/store/character_repository.hpp"
 
+#include <filesystem>
+
 namespace repartee::app {
 namespace {
 
@@ -18,6 +20,16 @@ Result<characters::Loaded> read_sources(const std::string& directory)
 }
 
 }  // namespace
+
+std::uint64_t CharacterSources::stamp() const
+{
+    std::uint64_t stamp = directory.empty() ? 0 : characters::change_stamp(directory);
+    // Every commit, of any process, is written to the log beside the database.
+    std::error_code missing;
+    const auto written_at = std::filesystem::last_write_time(database_file + "-wal", missing);
+    if (!missing) stamp ^= static_cast<std::uint64_t>(written_at.time_since_epoch().count());
+    return stamp;
+}
 
 Result<void> load_characters(const std::string& directory, store::Database& database, characters::Catalogue& catalogue)
 {
@@ -34,8 +46,8 @@ Result<void> load_characters(const std::string& directory, store::Database& data
     return {};
 }
 
-CharacterReloader::CharacterReloader(std::string directory, milliseconds interval, std::uint64_t loaded, store::Database& database, characters::Catalogue& catalogue)
-    : directory_(std::move(directory)), interval_(interval), stamp_(loaded), database_(database), catalogue_(catalogue), thread_([this] { run(); })
+CharacterReloader::CharacterReloader(CharacterSources sources, milliseconds interval, std::uint64_t loaded, store::Database& database, characters::Catalogue& catalogue)
+    : sources_(std::move(sources)), interval_(interval), stamp_(loaded), database_(database), catalogue_(catalogue), thread_([this] { run(); })
 {
 }
 
@@ -60,7 +72,7 @@ void CharacterReloader::reload_now()
 
 void CharacterReloader::run()
 {
-    const bool watches = !directory_.empty() && interval_.count() > 0;
+    const bool watches = interval_.count() > 0;
     std::unique_lock lock(mutex_);
     for (;;) {
         const auto due = [this] { return asked_ || stopping_; };
@@ -71,10 +83,10 @@ void CharacterReloader::run()
         if (stopping_) return;
         const bool asked = std::exchange(asked_, false);
         lock.unlock();
-        const std::uint64_t now = watches ? characters::change_stamp(directory_) : stamp_;
+        const std::uint64_t now = watches ? sources_.stamp() : stamp_;
         if (asked || now != stamp_) {
             stamp_ = now;
-            if (const auto loaded = load_characters(directory_, database_, catalogue_); !loaded)
+            if (const auto loaded = load_characters(sources_.directory, database_, catalogue_); !loaded)
                 log::error("characters.reload_failed", {{"code", name(loaded.error().code)}, {"message", loaded.error().message}});
         }
         lock.lock();

@@ -15,6 +15,8 @@ template <class... Ts>
 struct Overloaded : Ts... {
     using Ts::operator()...;
 };
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;  // clang 14, which builds the fuzzers, does not deduce it by itself
 
 std::string unit_of(std::string_view key)
 {

@@ -159,9 +159,9 @@ void add_local(std::vector<Setting>& all, Config::Local& c)
 void add_characters(std::vector<Setting>& all, Config::Characters& c)
 {
     Section s(all, "characters");
-    s.path("dir", c.dir, "Folder with more characters, one JSON file each. Empty: only those built in.");
+    s.path("dir", c.dir, "Folder of characters, one JSON file each, read into the database. Empty: the six built in.");
     s.integer("reload_interval_ms", c.reload_interval_ms, 0, hour_ms,
-              "How often that folder is looked at for changes. 0: at start and on SIGHUP only.");
+              "How often that folder and the database are looked at for changes. 0: at start and on SIGHUP only.");
 }
 
 void add_tts(std::vector<Setting>& all, Config::Tts& c)

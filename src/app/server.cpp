@@ -5,7 +5,6 @@
 #include "repartee/app/character_loader.hpp"
 #include "repartee/audio/pcm.hpp"
 #include "repartee/base/log.hpp"
-#include "repartee/characters/files.hpp"
 #include "repartee/net/listener.hpp"
 #include "repartee/net/signal.hpp"
 
@@ -135,11 +134,12 @@ private:
 
 Result<void> Server::start()
 {
-    auto database = store::Database::open(config_.server.data_dir + "/repartee.db");
+    const CharacterSources sources{config_.characters.dir, config_.server.data_dir + "/repartee.db"};
+    auto database = store::Database::open(sources.database_file);
     if (!database) return database.error();
     database_.emplace(std::move(*database));
-    const std::uint64_t stamp = config_.characters.dir.empty() ? 0 : characters::change_stamp(config_.characters.dir);
-    if (const auto loaded = load_characters(config_.characters.dir, *database_, shared_.catalogue); !loaded) return loaded;
+    const std::uint64_t stamp = sources.stamp();
+    if (const auto loaded = load_characters(sources.directory, *database_, shared_.catalogue); !loaded) return loaded;
     const std::string& character = config_.conversation.default_character;
     if (!character.empty() && !shared_.catalogue.snapshot()->find(character))
         return Error{Code::not_found, "conversation.default_character names '" + character + "', which is not among the characters."};
@@ -161,7 +161,7 @@ Result<void> Server::start()
         if (const auto open = listen(config_.server.tls_listen, std::move(*tls)); !open) return open;
     }
     signals_.emplace(workers_.front()->context(), SIGINT, SIGTERM, SIGHUP);
-    reloader_.emplace(config_.characters.dir, milliseconds(config_.characters.reload_interval_ms), stamp, *database_, shared_.catalogue);
+    reloader_.emplace(sources, milliseconds(config_.characters.reload_interval_ms), stamp, *database_, shared_.catalogue);
     return {};
 }
 

@@ -1,5 +1,7 @@
 #include "repartee/net/http_client.hpp"
 
+#include "http_parsing.hpp"
+
 #include "repartee/base/clock.hpp"
 #include "repartee/net/deadline.hpp"
 
@@ -91,6 +93,8 @@ Result<std::string> request_text(const HttpRequest& request)
     return text + "\r\n" + request.body;
 }
 
+constexpr std::size_t unparsed_bytes_max = 16 << 10;
+
 /// The bytes as they come, cut into one final response; interim ones (100 Continue, 103 Early Hints) are passed over.
 class Answer {
 public:
@@ -100,9 +104,8 @@ public:
     {
         unparsed_ += bytes;
         while (!unparsed_.empty() && !complete()) {
-            const std::size_t used = parser_->put(asio::buffer(unparsed_), ec);
+            const std::size_t used = put_received(*parser_, asio::buffer(unparsed_), unparsed_bytes_max, ec);
             unparsed_.erase(0, used);
-            if (ec == http::error::need_more) ec = {};
             if (ec || (used == 0 && !parser_->is_done())) return;
             if (parser_->is_done() && is_interim()) {
                 if (++interim_responses_ > interim_responses_max) ec = http::error::bad_status;

@@ -1,6 +1,5 @@
 """The REST face, the verbs, and what a newcomer meets first."""
 import re
-import signal
 import sqlite3
 import subprocess
 
@@ -74,7 +73,7 @@ def introduced():
         made = repartee.run("introductions", "--data-dir", str(server.data_dir), timeout=300)
         assert made.returncode == 0, made.stdout + made.stderr
         server.progress = made.stdout
-        server.process.send_signal(signal.SIGHUP)
+        # The running server sees by itself that they have come.
         repartee.eventually(lambda: server.get_json("/api/v1/characters/park_jihoon/introduction")[1]["audio_url"])
         yield server
 

@@ -9,21 +9,31 @@
 
 namespace repartee::app {
 
+/// Where characters come from: JSON files (no folder: the embedded six), and the database, which another process may write
+/// (`repartee introductions`).
+struct CharacterSources {
+    std::string directory;
+    std::string database_file;
+
+    /// Changes when a file comes, goes or is written, or the database is.
+    std::uint64_t stamp() const;
+};
+
 /// Files (or the embedded six) → database → published catalogue. A broken file is logged and left out; what the database knew stays.
 Result<void> load_characters(const std::string& directory, store::Database& database, characters::Catalogue& catalogue);
 
 /// Loads again when a file changed or when asked to (SIGHUP), on a thread of its own: the file system is never waited for on a network thread.
 class CharacterReloader {
 public:
-    /// `loaded`: the folder's change stamp from before it was loaded last, so that no change in between is missed.
-    CharacterReloader(std::string directory, milliseconds interval, std::uint64_t loaded, store::Database& database, characters::Catalogue& catalogue);
+    /// `loaded`: the sources' stamp from before it was loaded last, so that no change in between is missed.
+    CharacterReloader(CharacterSources sources, milliseconds interval, std::uint64_t loaded, store::Database& database, characters::Catalogue& catalogue);
     ~CharacterReloader();
     void reload_now();
 
 private:
     void run();
 
-    std::string directory_;
+    CharacterSources sources_;
     milliseconds interval_;
     std::uint64_t stamp_;
     store::Database& database_;

@@ -11,7 +11,7 @@ namespace repartee::net {
 
 /// A request as handlers see it. `path` is percent-decoded; query values too.
 struct Request {
-    std::string method;  ///< upper case
+    std::string method;  ///< as it came: methods are case-sensitive, the known ones upper case
     std::string target;  ///< as it came
     std::string path;
     std::multimap<std::string, std::string, std::less<>> query;

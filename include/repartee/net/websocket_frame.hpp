@@ -48,7 +48,7 @@ std::string make_close_payload(std::uint16_t code, std::string_view reason);
 
 bool is_valid_utf8(std::span<const std::byte> bytes);
 
-/// base64(SHA-1(key + GUID)) of the opening handshake.
+/// base64(SHA-1(key + GUID)) of the opening handshake. Needs OpenSSL, so it lives in websocket_handshake.cpp, outside of the pure library.
 std::string websocket_accept_key(std::string_view client_key);
 
 }  // namespace repartee::net

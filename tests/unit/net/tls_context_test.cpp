@@ -197,14 +197,18 @@ TEST_CASE("Workers on several threads share a client's and a server's context")
 {
     const Certified ours;
     const auto client = TlsContext::client(ours.files.certificate_file).value();
+    // One visit ahead: OpenSSL then looks into the CA certificate, and hands the result to other threads in a way that TSan cannot see.
+    CHECK_FALSE(run_coroutine(visit(ours.server, client, {"localhost"})).front().error);
+    const std::vector<std::string> hosts{"127.0.0.1", "localhost", "::1", "localhost", "127.0.0.1", "::1", "localhost", "127.0.0.1"};
     std::vector<std::vector<Outcome>> outcomes(4);
     std::vector<std::thread> workers;
     for (auto& mine : outcomes)
-        workers.emplace_back([&] { mine = run_coroutine(visit(ours.server, client, std::vector<std::string>(8, "localhost"))); });
+        workers.emplace_back([&] { mine = run_coroutine(visit(ours.server, client, hosts)); });
     for (auto& worker : workers) worker.join();
     for (const auto& mine : outcomes) {
-        REQUIRE(mine.size() == 8);
+        REQUIRE(mine.size() == hosts.size());
         for (const auto& outcome : mine) CHECK_FALSE(outcome.error);
+        CHECK(mine.back().resumed);
     }
 }
 
