@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "repartee/base/quoted.hpp"
+
 namespace repartee::api {
 namespace {
 
@@ -57,7 +59,7 @@ Result<void> check_origin(const Settings& settings, const net::Request& request)
     if (scheme_end != std::string_view::npos && origin.substr(scheme_end + 3) == request.header("host")) return {};
     for (const std::string& allowed : settings.allowed_origins)
         if (allowed == "*" || allowed == origin) return {};
-    return Error{Code::forbidden, "Pages of origin '" + std::string(origin.substr(0, 200)) + "' may not connect. Add it to server.allowed_origins."};
+    return Error{Code::forbidden, "Pages of origin " + quoted(utf8_prefix(origin, 200)) + " may not connect. Add it to server.allowed_origins."};
 }
 
 std::string choose_subprotocol(const net::Request& request)

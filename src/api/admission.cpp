@@ -3,6 +3,8 @@
 #include "access.hpp"
 #include "respond.hpp"
 
+#include "repartee/base/quoted.hpp"
+
 namespace repartee::api {
 
 Result<std::shared_ptr<const characters::Character>> find_character(const Shared& shared, std::string_view id)
@@ -10,7 +12,7 @@ Result<std::shared_ptr<const characters::Character>> find_character(const Shared
     const auto snapshot = shared.catalogue.snapshot();
     const characters::Character* character = snapshot->find(id);
     if (!character)
-        return Error{Code::character_not_found, "There is no character '" + std::string(id.substr(0, 64)) + "'. GET /api/v1/characters lists them."};
+        return Error{Code::character_not_found, "There is no character " + quoted(utf8_prefix(id, 64)) + ". GET /api/v1/characters lists them."};
     return std::shared_ptr<const characters::Character>(snapshot, character);
 }
 

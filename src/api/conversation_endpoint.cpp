@@ -9,6 +9,8 @@
 
 #include <charconv>
 
+#include "repartee/base/quoted.hpp"
+
 namespace repartee::api {
 namespace {
 
@@ -20,7 +22,7 @@ struct Plan {
 
 Error bad_query(std::string_view parameter, std::string_view value, std::string_view accepted)
 {
-    return {Code::invalid_value, "?" + std::string(parameter) + "=" + std::string(value.substr(0, 64)) + " is not accepted; use " + std::string(accepted) + ".", std::string(parameter)};
+    return {Code::invalid_value, "?" + std::string(parameter) + "=" + quoted(utf8_prefix(value, 64)) + " is not accepted; use " + std::string(accepted) + ".", std::string(parameter)};
 }
 
 Result<void> read_rate(const net::Request& request, std::string_view parameter, int& hz)

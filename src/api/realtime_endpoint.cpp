@@ -25,7 +25,7 @@ awaitable<void> serve_realtime(Services& services, net::WebSocket client, Plan p
 
 }  // namespace
 
-net::Reply open_realtime(Services& services, net::Request&& request, const PathParams&)
+net::Reply open_realtime(Services& services, net::Request&& request, const PathParams& params)
 {
     const Settings& settings = services.shared.settings;
     Plan plan;
@@ -35,7 +35,9 @@ net::Reply open_realtime(Services& services, net::Request&& request, const PathP
             return respond_error({Code::invalid_value, "?intent= is realtime or transcription.", "intent"});
         plan.lease.transcription = *intent == "transcription";
     }
-    const std::string character_id(request.query_value("character").value_or(settings.default_character));
+    // SDKs can change the base URL, but not the query: they name the character in the path.
+    std::string character_id(request.query_value("character").value_or(settings.default_character));
+    if (const auto in_path = params.find("id"); in_path != params.end()) character_id = in_path->second;
     if (!character_id.empty() && !plan.lease.transcription) {
         auto character = find_character(services.shared, character_id);
         if (!character) return respond_refusal(character.error());

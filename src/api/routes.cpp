@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "repartee/base/quoted.hpp"
+
 namespace repartee::api {
 namespace {
 
@@ -23,6 +25,7 @@ constexpr Row rows[] = {
 
     {{"GET", "/ws/conversations/{id}"}, open_conversation, Auth::key},
     {{"GET", "/v1/realtime"}, open_realtime, Auth::key},
+    {{"GET", "/characters/{id}/v1/realtime"}, open_realtime, Auth::key},
     {{"GET", "/v1/models"}, list_models, Auth::key},
 
     {{"GET", "/api/v1/characters"}, list_characters, Auth::open},
@@ -47,9 +50,9 @@ net::Reply answer(Services& services, net::Request&& request)
     services.shared.metrics.http_requests_total.add();
     const Match match = match_route(addresses, request.method, request.path);
     if (match.kind == Match::Kind::not_found)
-        return respond_error({Code::not_found, "There is nothing at " + request.path.substr(0, 200) + ". The characters are at /api/v1/characters."});
+        return respond_error({Code::not_found, "There is nothing at " + quoted(utf8_prefix(request.path, 200)) + ". The characters are at /api/v1/characters."});
     if (match.kind == Match::Kind::method_not_allowed) {
-        net::Response response = respond_error({Code::method_not_allowed, request.method + " is not served here; allowed: " + match.allow + "."});
+        net::Response response = respond_error({Code::method_not_allowed, quoted(utf8_prefix(request.method, 32)) + " is not served here; allowed: " + match.allow + "."});
         response.headers.emplace_back("Allow", match.allow);
         return response;
     }

@@ -8,6 +8,7 @@
 #include "repartee/net/listener.hpp"
 #include "repartee/net/signal.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -59,6 +60,7 @@ conversation::SessionSettings session_defaults(const Config& config)
     session.uplink_events_max = static_cast<std::size_t>(config.limits.pending_events_max);
     session.downlink.output_hz = static_cast<int>(config.conversation.output_rate_hz);
     session.downlink.capacity_bytes = audio::bytes_of_ms(config.limits.downlink_buffer_ms, audio::realtime_hz);
+    session.events_bytes_max = session.downlink.events_bytes_max = static_cast<std::size_t>(config.limits.unsent_bytes_max);
     session.downlink.events_max = static_cast<std::size_t>(config.limits.pending_events_max);
     return session;
 }
@@ -114,6 +116,7 @@ private:
     awaitable<void> accept(net::Listener& listener, const net::TlsContext* tls);
     awaitable<void> watch_signals();
     awaitable<void> drain();
+    awaitable<void> wait_for_force(std::shared_ptr<bool> forced);
     Result<void> listen(const std::string& where, std::shared_ptr<const net::TlsContext> tls);
     void announce() const;
 
@@ -212,26 +215,32 @@ awaitable<void> Server::watch_signals()
     for (const auto& worker : workers_) worker->stop();
 }
 
+awaitable<void> Server::wait_for_force(std::shared_ptr<bool> forced)
+{
+    for (;;) {
+        const auto [error, number] = co_await signals_->async_wait(asio::as_tuple(asio::use_awaitable));
+        if (error) co_return;
+        if (number == SIGHUP) continue;
+        *forced = true;
+        co_return;
+    }
+}
+
 awaitable<void> Server::drain()
 {
     auto executor = co_await asio::this_coro::executor;
     log::info("server.draining", {{"sessions", shared_.sessions.load()}});
     shared_.draining = true;
     for (const auto& worker : workers_) worker->drain();
-    bool forced = false;
+    const auto forced = std::make_shared<bool>(false);
+    asio::co_spawn(executor, wait_for_force(forced), asio::detached);
     net::Signal pause(executor);
-    signals_->async_wait([&](const boost::system::error_code& error, int) {
-        if (error) return;
-        forced = true;
-        pause.notify();
-    });
     const Instant limit = std::chrono::steady_clock::now() + milliseconds(config_.server.drain_limit_ms);
-    while (shared_.sessions > 0 && !forced && std::chrono::steady_clock::now() < limit) {
+    while (shared_.sessions > 0 && !*forced && std::chrono::steady_clock::now() < limit) {
         const Instant later = std::chrono::steady_clock::now() + drain_poll;
         co_await pause.wait_until(later);
     }
-    signals_->cancel();
-    log::info("server.stopped", {{"sessions_cut", shared_.sessions.load()}, {"forced", forced ? "yes" : "no"}});
+    log::info("server.stopped", {{"sessions_cut", shared_.sessions.load()}, {"forced", *forced ? "yes" : "no"}});
 }
 
 void Server::run()

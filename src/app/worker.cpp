@@ -3,6 +3,7 @@
 #include "repartee/api/routes.hpp"
 #include "repartee/base/log.hpp"
 #include "repartee/engine/local_upstream.hpp"
+#include "repartee/net/deadline.hpp"
 #include "repartee/providers/create.hpp"
 #include "repartee/upstream/pool.hpp"
 
@@ -85,6 +86,8 @@ struct ConnectionCount {
 // Beyond the cap a few more are let in to be told so; the rest is closed unheard.
 constexpr std::int64_t refusals_at_once = 64;
 
+constexpr milliseconds stop_limit{2'000};
+
 }  // namespace
 
 Worker::Worker(const Config& config, int index, int workers, api::Shared& shared, std::shared_ptr<const net::TlsContext> upstream_tls)
@@ -148,6 +151,8 @@ void Worker::stop()
 
 awaitable<void> Worker::finish()
 {
+    // An upstream that is being connected to just now is not waited for.
+    const net::Deadline limit(context_.get_executor(), stop_limit, [this] { context_.stop(); });
     co_await source_->stop();
     context_.stop();
 }

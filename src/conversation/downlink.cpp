@@ -31,12 +31,19 @@ Downlink::Downlink(const DownlinkSettings& settings)
 
 bool Downlink::push_event(std::string event)
 {
-    if (events_.size() >= settings_.events_max) return false;
+    const bool too_many = events_.size() >= settings_.events_max;
+    const bool too_much = !events_.empty() && events_bytes_ + event.size() > settings_.events_bytes_max;
+    if (too_many || too_much) return false;
+    events_bytes_ += event.size();
     events_.push_back(std::move(event));
     return true;
 }
 
-void Downlink::push_event_first(std::string event) { events_.push_front(std::move(event)); }
+void Downlink::push_event_first(std::string event)
+{
+    events_bytes_ += event.size();
+    events_.push_front(std::move(event));
+}
 
 Downlink::Item* Downlink::find(std::string_view item_id)
 {
@@ -156,7 +163,7 @@ std::vector<Downlink::Cut> Downlink::interrupt(Instant now)
     while (cut_items_.size() > cut_items_kept) cut_items_.pop_front();
     items_.clear();
     for (Mark& mark : marks_)
-        if (!mark.event.empty()) events_.push_back(std::move(mark.event));  // the client still learns that the item is over
+        if (!mark.event.empty()) push_event(std::move(mark.event));  // the client still learns that the item is over
     marks_.clear();
     ring_.consume(ring_.size());
     ring_.release_memory();
@@ -223,6 +230,7 @@ Downlink::Next Downlink::next(Instant now)
     if (!events_.empty()) {
         std::string event = std::move(events_.front());
         events_.pop_front();
+        events_bytes_ -= event.size();
         return text(std::move(event));
     }
     std::size_t available = ring_.size();

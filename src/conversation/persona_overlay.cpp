@@ -52,19 +52,19 @@ void PersonaOverlay::keep_voice(json::object& session_or_response) const
         session_or_response["audio"].get_object()["output"].get_object()["voice"] = voice_;
 }
 
-std::optional<std::string> PersonaOverlay::from_client(std::string_view event) const
+Result<std::optional<std::string>> PersonaOverlay::from_client(std::string_view event) const
 {
-    if (realtime::find_append_audio(event)) return std::nullopt;
+    if (realtime::find_append_audio(event)) return std::optional<std::string>();
     // Whatever else it is goes on as it was understood here: no spelling of an event slips past, to be read otherwise upstream.
     auto parsed = json::parse_object(event);
-    if (!parsed) return std::nullopt;  // the upstream says what is wrong with it
+    if (!parsed) return parsed.error();
     const auto type = json::find_string(*parsed, "type");
     const char* member = type == "session.update" ? "session" : type == "response.create" ? "response" : nullptr;
     if (json::object* object = member ? find_member(*parsed, member) : nullptr) {
         persona_.lead(*object);
         keep_voice(*object);
     }
-    return json::to_text(*parsed);
+    return std::optional(json::to_text(*parsed));
 }
 
 std::optional<std::string> PersonaOverlay::from_server(std::string_view event) const
@@ -72,7 +72,8 @@ std::optional<std::string> PersonaOverlay::from_server(std::string_view event) c
     if (realtime::peek_type(event) != "session.updated") return std::nullopt;
     auto updated = json::parse_object(event);
     json::object* session = updated ? find_member(*updated, "session") : nullptr;
-    if (!session) return std::nullopt;
+    // What cannot be read might show the persona: the client learns only that the session was updated.
+    if (!session) return realtime::server_event("session.updated", {{"session", json::object{{"type", "realtime"}, {"instructions", ""}}}});
     persona_.hide(*session);
     return json::to_text(*updated);
 }

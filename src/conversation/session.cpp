@@ -15,6 +15,8 @@ namespace {
 // Events of our own making carry this prefix: an error that quotes it is ours to deal with, not the client's.
 constexpr std::string_view own_prefix = "repartee_";
 
+constexpr std::size_t cut_responses_kept = 16;
+
 json::object client_format(int hz) { return {{"type", "audio/pcm"}, {"rate", hz}}; }
 
 std::string upstream_event(std::string_view type, const std::string& event_id, json::object members)
@@ -30,7 +32,7 @@ Session::Session(SessionSettings settings, Metrics& metrics, Instant now)
     : settings_(std::move(settings)),
       metrics_(metrics),
       persona_(settings_.instructions),
-      uplink_(settings_.input_hz, settings_.uplink_bytes, settings_.uplink_events_max),
+      uplink_(settings_.input_hz, settings_.uplink_bytes, settings_.uplink_events_max, settings_.events_bytes_max),
       downlink_(settings_.downlink),
       created_at_(now)
 {
@@ -78,8 +80,11 @@ void Session::handle_client_event(realtime::ClientEvent event, Instant now)
         return append_base64(event.event_id, *audio, now);
     }
     if (!realtime::is_known_client_event(type))
-        return report({Code::invalid_value, "Unknown event type '" + type.substr(0, 64) + "'. " + realtime::known_client_events_text() + " Also: 'playback'.", "type"},
-                      event.event_id);
+    {
+        Error unknown = realtime::unknown_client_event(type);
+        unknown.message += " Also: 'playback'.";
+        return report(unknown, event.event_id);
+    }
 
     if (type == "input_audio_buffer.commit") uplink_.end_turn();
     if (type == "input_audio_buffer.clear") uplink_.drop_audio();
@@ -113,10 +118,16 @@ void Session::playback(const realtime::ClientEvent& event, Instant now)
 void Session::cancel(const realtime::ClientEvent& event, Instant now)
 {
     const bool speaking = downlink_.is_speaking(now);
-    if (generating_.empty() && !speaking)
-        return report({Code::no_active_response, "Cancellation failed: no active response found."}, event.event_id);
     // What has been generated already is still being played: then there is nothing to cancel upstream, only here.
-    if (!generating_.empty()) uplink_.push_urgent(json::to_text(event.body));
+    const bool only_here = generating_.empty() && speaking;
+    json::object cancel{{"type", "response.cancel"}};
+    for (const char* member : {"event_id", "response_id"})
+        if (const auto text = json::find_string(event.body, member)) cancel[member] = *text;
+    if (!generating_.empty())
+        to_upstream_first(json::to_text(cancel));
+    else if (!only_here)
+        to_upstream(json::to_text(cancel));  // behind the response.create that it may mean
+    cut_responses();
     interrupt("client_cancelled", now);
 }
 
@@ -162,7 +173,10 @@ void Session::on_upstream_event(std::string_view text, Instant now)
     }
     if (type == "error") return on_upstream_error(text);
 
-    if (type == "input_audio_buffer.speech_started" && settings_.turn_detection.interrupt_response) interrupt("turn_detected", now);
+    if (type == "input_audio_buffer.speech_started" && settings_.turn_detection.interrupt_response) {
+        cut_responses();
+        interrupt("turn_detected", now);
+    }
     if (type == "input_audio_buffer.speech_stopped") turn_ended_at_ = now;
 
     if (type == "response.created" || type == "response.done") {
@@ -203,7 +217,7 @@ void Session::start_upstream()
                          {"instructions", persona_.instructions()},
                          {"audio", json::object{{"input", std::move(input)}, {"output", std::move(output)}}}};
     if (settings_.output_tokens_max > 0) session["max_output_tokens"] = settings_.output_tokens_max;
-    uplink_.push_urgent(upstream_event("session.update", own_event_id(), {{"session", std::move(session)}}));
+    to_upstream_first(upstream_event("session.update", own_event_id(), {{"session", std::move(session)}}));
 }
 
 void Session::go_live(const json::object& upstream_session, Instant now)
@@ -212,7 +226,7 @@ void Session::go_live(const json::object& upstream_session, Instant now)
     metrics_.session_start.observe(now - created_at_);
     // First of all, also before what the upstream may have said meanwhile.
     downlink_.push_event_first(realtime::server_event("session.created", {{"session", client_view(upstream_session)}}));
-    if (settings_.greeting) uplink_.push_urgent(upstream_event("response.create", own_event_id(), {}));
+    if (settings_.greeting) to_upstream_first(upstream_event("response.create", own_event_id(), {}));
     uplink_.hold(false);
 }
 
@@ -250,7 +264,14 @@ void Session::take_delta(std::string_view text, Instant now)
                                      json::find_int(parsed, "output_index").value_or(0), json::find_int(parsed, "content_index").value_or(0),
                                      *json::find_string(parsed, "delta")};
     }
-    (void)now;
+    if (was_cut(delta->response_id)) {
+        const std::string item_id(delta->item_id);
+        // Not one sample of it was sent: it must not stay in the context either.
+        const bool known = downlink_.was_cut(item_id) || std::find(deferred_deletes_.begin(), deferred_deletes_.end(), item_id) != deferred_deletes_.end();
+        if (!known) deferred_deletes_.push_back(item_id);
+        return;
+    }
+    if (!downlink_.has_unsent()) downlink_waiting_since_ = now;
     if (const auto pushed = downlink_.push_audio(*delta); !pushed) report(pushed.error());
 }
 
@@ -300,10 +321,22 @@ void Session::interrupt(std::string_view reason, Instant now)
     if (generating_.empty()) flush_deferred_deletes();
 }
 
+void Session::cut_responses()
+{
+    for (const std::string& id : generating_)
+        if (!id.empty() && !was_cut(id)) cut_responses_.push_back(id);
+    while (cut_responses_.size() > cut_responses_kept) cut_responses_.pop_front();
+}
+
+bool Session::was_cut(std::string_view response_id) const
+{
+    return std::find(cut_responses_.begin(), cut_responses_.end(), response_id) != cut_responses_.end();
+}
+
 void Session::send_cut(const Downlink::Cut& cut)
 {
     if (cut.heard_ms > 0) {
-        uplink_.push_urgent(upstream_event("conversation.item.truncate", own_event_id(),
+        to_upstream_first(upstream_event("conversation.item.truncate", own_event_id(),
                                            {{"item_id", cut.item_id}, {"content_index", cut.content_index}, {"audio_end_ms", cut.heard_ms}}));
         return;
     }
@@ -314,11 +347,13 @@ void Session::send_cut(const Downlink::Cut& cut)
 void Session::flush_deferred_deletes()
 {
     for (const std::string& item_id : deferred_deletes_)
-        uplink_.push_urgent(upstream_event("conversation.item.delete", own_event_id(), {{"item_id", item_id}}));
+        to_upstream_first(upstream_event("conversation.item.delete", own_event_id(), {{"item_id", item_id}}));
     deferred_deletes_.clear();
 }
 
 // ── what goes out ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+std::size_t Session::client_piece_bytes() const { return audio::bytes_of_ms(Uplink::piece_ms_max, settings_.input_hz); }
 
 bool Session::next_for_upstream(std::string& out, Instant now)
 {
@@ -339,10 +374,9 @@ Downlink::Next Session::next_for_client(Instant now)
     // Nothing may precede session.created, but a conversation that never came to life ends with its error.
     if (state_ == State::starting && !ending_) return {};
     auto next = downlink_.next(now);
-    if (next.kind == Downlink::Next::Kind::binary && turn_ended_at_) {
-        metrics_.reply_first_audio.observe(now - *turn_ended_at_);
-        turn_ended_at_.reset();
-    }
+    if (next.kind != Downlink::Next::Kind::binary) return next;
+    if (const auto since = std::exchange(turn_ended_at_, std::nullopt)) metrics_.reply_first_audio.observe(now - *since);
+    if (const auto since = std::exchange(downlink_waiting_since_, std::nullopt)) metrics_.relay_downlink.observe(now - *since);
     return next;
 }
 
@@ -357,6 +391,12 @@ void Session::to_upstream(std::string event)
 {
     if (!uplink_.push_event(std::move(event)))
         report({Code::too_large, "Too many events wait for the service (limits.pending_events_max); this one was dropped."});
+}
+
+void Session::to_upstream_first(std::string event)
+{
+    if (uplink_.push_urgent(std::move(event))) return;
+    on_upstream_lost({Code::upstream_unavailable, "The voice service takes no more events (limits.pending_events_max wait already)."});
 }
 
 void Session::report(const Error& error, std::string_view client_event_id)

@@ -14,8 +14,8 @@ constexpr std::size_t append_pcm_bytes_max = audio::bytes_of_ms(1000, audio::rea
 
 }  // namespace
 
-Uplink::Uplink(int input_hz, std::size_t capacity_bytes, std::size_t events_max)
-    : ring_(capacity_bytes), resampler_(input_hz, audio::realtime_hz), events_max_(events_max)
+Uplink::Uplink(int input_hz, std::size_t capacity_bytes, std::size_t events_max, std::size_t events_bytes_max)
+    : ring_(capacity_bytes), resampler_(input_hz, audio::realtime_hz), events_max_(events_max), events_bytes_max_(events_bytes_max)
 {
 }
 
@@ -31,12 +31,19 @@ bool Uplink::push_audio(std::span<const std::byte> pcm)
 
 bool Uplink::push_event(std::string event)
 {
-    if (pinned_.size() >= events_max_) return false;
+    const bool too_much = !pinned_.empty() && pinned_bytes_ + event.size() > events_bytes_max_;
+    if (pinned_.size() >= events_max_ || too_much) return false;
+    pinned_bytes_ += event.size();
     pinned_.push_back({ring_.written(), std::move(event)});
     return true;
 }
 
-void Uplink::push_urgent(std::string event) { urgent_.push_back(std::move(event)); }
+bool Uplink::push_urgent(std::string event)
+{
+    if (urgent_.size() >= events_max_) return false;
+    urgent_.push_back(std::move(event));
+    return true;
+}
 
 void Uplink::end_turn()
 {
@@ -49,8 +56,14 @@ void Uplink::end_turn()
 
 void Uplink::drop_audio()
 {
-    ring_.consume(ring_.size());
+    if (pinned_.empty()) ring_.consume(ring_.size());
     resampler_.reset();
+}
+
+bool Uplink::has_room() const
+{
+    // Twice the length: the resampler may let go of what it held back.
+    return ring_.free_space() >= audio::bytes_of_ms(2 * piece_ms_max, audio::realtime_hz);
 }
 
 bool Uplink::next(std::string& out)
@@ -69,6 +82,7 @@ bool Uplink::next(std::string& out)
         if (offset == position) {
             out = std::move(pinned_.front().text);
             pinned_.pop_front();
+            pinned_bytes_ -= out.size();
             return true;
         }
         sendable = std::min<std::uint64_t>(sendable, offset - position);

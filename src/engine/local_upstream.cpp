@@ -28,6 +28,7 @@ struct LocalUpstream::State : std::enable_shared_from_this<State> {
           server(settings.model, std::move(voice), std::move(instructions), settings.limits, unix_time_s(), settings.transcription_only),
           event_waiting(executor),
           clock_changed(executor),
+          room(executor),
           tasks(executor, "engine.local")
     {
     }
@@ -41,6 +42,7 @@ struct LocalUpstream::State : std::enable_shared_from_this<State> {
         running.clear();
         event_waiting.notify();
         clock_changed.notify();
+        room.notify();
     }
     awaitable<void> clock();
     awaitable<void> reply(ReplyRequest request);
@@ -51,17 +53,21 @@ struct LocalUpstream::State : std::enable_shared_from_this<State> {
     LocalRoles roles;
     RealtimeServer server;
     std::deque<std::string> events;
+    std::size_t events_bytes = 0;
     std::string current;  ///< what receive() handed out
     std::set<std::string, std::less<>> running;
     bool closed = false;
-    net::Signal event_waiting, clock_changed;
+    net::Signal event_waiting, clock_changed, room;
     net::TaskGroup tasks;
 };
 
 void LocalUpstream::State::drain()
 {
     RealtimeServer::Output output = server.take_output();
-    for (std::string& event : output.events) events.push_back(std::move(event));
+    for (std::string& event : output.events) {
+        events_bytes += event.size();
+        events.push_back(std::move(event));
+    }
     for (const std::string& id : output.cancelled_responses) running.erase(id);
     for (ReplyRequest& request : output.replies) {
         running.insert(request.response_id);
@@ -179,14 +185,18 @@ Task<std::string_view> LocalUpstream::receive()
     }
     state->current = std::move(state->events.front());
     state->events.pop_front();
+    state->events_bytes -= state->current.size();
+    state->room.notify();
     co_return std::string_view(state->current);
 }
 
 Task<> LocalUpstream::send(std::string_view event)
 {
-    if (state_->closed) co_return Error{Code::closed, "The session is closed."};
-    state_->server.on_client_event(event, now());
-    state_->drain();
+    const auto state = state_;
+    while (!state->closed && state->events_bytes > state->settings.pending_bytes_max) co_await state->room.wait();
+    if (state->closed) co_return Error{Code::closed, "The session is closed."};
+    state->server.on_client_event(event, now());
+    state->drain();
     co_return Result<void>{};
 }
 

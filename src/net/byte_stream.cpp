@@ -1,9 +1,8 @@
 #include "repartee/net/byte_stream.hpp"
 
-#include "repartee/base/clock.hpp"
 #include "repartee/net/deadline.hpp"
-#include "repartee/net/signal.hpp"
 #include "repartee/net/tls_context.hpp"
+#include "tcp_connect.hpp"
 #include "tls_state.hpp"
 
 #include <boost/asio/append.hpp>
@@ -21,8 +20,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <charconv>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -35,14 +32,12 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 
-constexpr std::size_t addresses_tried_max = 8;
-
 /// No operation listens to the cancellation of its coroutine: half a TLS record cannot be taken back. Owners use cancel_read() and close().
 auto cancelled_through(asio::cancellation_slot slot) { return asio::bind_cancellation_slot(slot, asio::as_tuple(asio::use_awaitable)); }
 auto uncancelled() { return cancelled_through(asio::cancellation_slot()); }
 
-/// The socket below TLS. Cancelling acts here, on the socket's read alone: Asio's cancellation of a TLS operation could hit a write that this
-/// operation makes on the side (an answer to a key update), and the stream would be broken.
+/// The socket below TLS. Cancelling acts here, on the socket's read alone: Asio's cancellation of a TLS operation could hit a write that
+/// this operation makes on the side (an answer to a key update), and the stream would be broken.
 class Transport {
 public:
     using executor_type = tcp::socket::executor_type;
@@ -92,7 +87,8 @@ Error closed_by_us() { return Error{Code::closed, "The connection is closed. Con
 
 Error stream_error(const error_code& ec)
 {
-    if (ec == asio::error::eof || ec == ssl::error::stream_truncated) return Error{Code::closed, "The peer closed the connection. Connect again."};
+    if (ec == asio::error::eof || ec == ssl::error::stream_truncated)
+        return Error{Code::closed, "The peer closed the connection. Connect again."};
     if (ec.category() == asio::error::get_ssl_category())
         return Error{Code::tls, "TLS failed: " + ec.message() + ". Connect again; if it stays, something between damages the data."};
     return Error{Code::closed, "The connection broke: " + ec.message() + ". Connect again."};
@@ -103,83 +99,6 @@ bool is_ip_address(const std::string& host)
     error_code ec;
     asio::ip::make_address(host, ec);
     return !ec;
-}
-
-std::string shown(const std::string& host, const std::string& port)
-{
-    const bool is_v6 = host.find(':') != std::string::npos;
-    return is_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
-}
-
-milliseconds remaining(Instant deadline)
-{
-    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()));
-}
-
-Error unreachable(const std::string& where, const error_code& ec, milliseconds limit)
-{
-    if (ec == asio::error::timed_out)
-        return Error{Code::timeout, fmt::format("Could not reach {} within {} ms. Check the address and the network, or raise the time limit.", where,
-                                                limit.count())};
-    return Error{Code::closed, "Could not reach " + where + ": " + ec.message() + ". Check that the service runs and that the address is right."};
-}
-
-/// Outlives the coroutine that asked: a name lookup cannot be interrupted, so it is left to itself when its time is over.
-struct Lookup {
-    tcp::resolver resolver;
-    Signal answered;
-    error_code ec;
-    std::vector<tcp::endpoint> endpoints;
-
-    explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), answered(executor) {}
-};
-
-void start_lookup(const std::shared_ptr<Lookup>& lookup, const std::string& host, const std::string& port)
-{
-    lookup->resolver.async_resolve(host, port, tcp::resolver::numeric_service, [lookup](error_code ec, const tcp::resolver::results_type& results) {
-        lookup->ec = ec;
-        for (const auto& result : results)
-            if (lookup->endpoints.size() < addresses_tried_max) lookup->endpoints.push_back(result.endpoint());
-        lookup->answered.notify();
-    });
-}
-
-struct Resolved {
-    error_code ec;
-    std::vector<tcp::endpoint> endpoints;
-};
-
-awaitable<Resolved> resolve(std::string host, std::string port, std::uint16_t port_number, Instant deadline)
-{
-    Resolved resolved;
-    const auto address = asio::ip::make_address(host, resolved.ec);
-    if (!resolved.ec) {
-        resolved.endpoints.emplace_back(address, port_number);
-        co_return resolved;
-    }
-    const auto executor = co_await asio::this_coro::executor;
-    const auto lookup = std::make_shared<Lookup>(executor);
-    start_lookup(lookup, host, port);
-    const bool answered = co_await lookup->answered.wait_until(deadline);
-    if (!answered) {
-        lookup->resolver.cancel();
-        resolved.ec = asio::error::timed_out;
-        co_return resolved;
-    }
-    resolved.ec = lookup->ec;
-    resolved.endpoints = lookup->endpoints;
-    co_return resolved;
-}
-
-awaitable<error_code> connect_one(tcp::socket& socket, tcp::endpoint endpoint, milliseconds limit)
-{
-    const Deadline deadline(socket.get_executor(), limit, [&socket] {
-        error_code ignored;
-        socket.close(ignored);
-    });
-    auto [ec] = co_await socket.async_connect(endpoint, uncancelled());
-    if (deadline.expired()) ec = asio::error::timed_out;
-    co_return ec;
 }
 
 void expect_host(SSL* ssl, const std::string& host)
@@ -288,23 +207,28 @@ Task<> ByteStream::State::write(std::shared_ptr<State> state, asio::const_buffer
 
 Error ByteStream::State::handshake_error(const error_code& ec, const std::string& host, bool timed_out, milliseconds limit)
 {
-    const std::string peer = shown(host.empty() ? remote_host : host, std::to_string(remote_port));
+    const std::string peer = host_and_port(host.empty() ? remote_host : host, std::to_string(remote_port));
     if (timed_out)
-        return Error{Code::timeout, fmt::format("The TLS handshake with {} was not done within {} ms. Check that it speaks TLS on this port, or raise "
-                                                "the time limit.",
-                                                peer, limit.count())};
+        return Error{Code::timeout,
+                     fmt::format("The TLS handshake with {} was not done within {} ms. Check that it speaks TLS on this port, or raise "
+                                 "the time limit.",
+                                 peer, limit.count())};
     if (closing) return closed_by_us();
     const long verdict = SSL_get_verify_result(tls->native_handle());
     if (verdict != X509_V_OK)
-        return Error{Code::tls, "The certificate of " + peer + " was refused: " + X509_verify_cert_error_string(verdict) +
-                                    ". Check the host name in the URL; for a private CA or a self-signed certificate, add its CA with the ca_file setting."};
+        return Error{
+            Code::tls,
+            "The certificate of " + peer + " was refused: " + X509_verify_cert_error_string(verdict) +
+                ". Check the host name in the URL; for a private CA or a self-signed certificate, add its CA with the ca_file setting."};
     if (ec.category() == asio::error::get_ssl_category())
-        return Error{Code::tls, "The TLS handshake with " + peer + " failed: " + ec.message() + ". Check that it speaks TLS 1.2 or newer on this port."};
+        return Error{Code::tls, "The TLS handshake with " + peer + " failed: " + ec.message() +
+                                    ". Check that it speaks TLS 1.2 or newer on this port."};
     const std::string reason = ec == ssl::error::stream_truncated ? std::string("the peer closed the connection") : ec.message();
     return Error{Code::closed, "The TLS handshake with " + peer + " broke: " + reason + ". Check that it speaks TLS on this port."};
 }
 
-Task<> ByteStream::State::handshake(std::shared_ptr<State> state, ssl::stream_base::handshake_type role, std::string host, milliseconds limit)
+Task<> ByteStream::State::handshake(std::shared_ptr<State> state, ssl::stream_base::handshake_type role, std::string host,
+                                    milliseconds limit)
 {
     error_code ec;
     bool timed_out = false;
@@ -381,30 +305,11 @@ ByteStream ByteStream::adopt_tcp(asio::any_io_executor executor, int native_sock
 
 Task<ByteStream> ByteStream::connect(std::string host, std::string port, milliseconds limit)
 {
-    const Instant deadline = std::chrono::steady_clock::now() + limit;
-    const std::string where = shown(host, port);
-    std::uint16_t port_number = 0;
-    const auto parsed = std::from_chars(port.data(), port.data() + port.size(), port_number);
-    const bool port_is_good = parsed.ec == std::errc() && parsed.ptr == port.data() + port.size() && port_number != 0;
-    if (!port_is_good) co_return Error{Code::invalid_value, "'" + port + "' is no TCP port. Give a number from 1 to 65535."};
-
-    const Resolved resolved = co_await resolve(host, port, port_number, deadline);
-    if (resolved.ec) co_return unreachable(where, resolved.ec, limit);
-
-    const auto executor = co_await asio::this_coro::executor;
-    error_code last = asio::error::timed_out;
-    std::size_t untried = resolved.endpoints.size();
-    for (const auto& endpoint : resolved.endpoints) {
-        // Each gets its share, so that one address that swallows packets leaves time for the next.
-        const milliseconds share = remaining(deadline) / static_cast<int>(untried--);
-        tcp::socket socket(executor);
-        last = co_await connect_one(socket, endpoint, share);
-        if (last) continue;
-        ByteStream stream;
-        stream.state_ = std::make_shared<State>(std::move(socket));
-        co_return stream;
-    }
-    co_return unreachable(where, last, limit);
+    auto socket = co_await tcp_connect(std::move(host), std::move(port), limit);
+    if (!socket) co_return socket.error();
+    ByteStream stream;
+    stream.state_ = std::make_shared<State>(std::move(*socket));
+    co_return stream;
 }
 
 bool ByteStream::is_open() const { return state_ && !state_->closing && state_->socket().is_open(); }
@@ -420,7 +325,8 @@ Task<> ByteStream::tls_handshake_as_client(const TlsContext& context, std::strin
     state_->tls.emplace(state_->transport, context.state().context);
     SSL* const native = state_->tls->native_handle();
     expect_host(native, host);
-    if (const auto& sessions = context.state().sessions) use_session_cache(native, sessions, shown(host, std::to_string(state_->remote_port)));
+    if (const auto& sessions = context.state().sessions)
+        use_session_cache(native, sessions, host_and_port(host, std::to_string(state_->remote_port)));
     return State::handshake(state_, ssl::stream_base::client, std::move(host), limit);
 }
 

@@ -34,7 +34,8 @@ milliseconds remaining(Instant deadline)
 
 Error timed_out(const Url& url, milliseconds limit)
 {
-    return Error{Code::timeout, fmt::format("{} did not answer within {} ms. Check the service, or raise the time limit.", url.host_header(), limit.count())};
+    return Error{Code::timeout, fmt::format("{} did not answer within {} ms. Check the service, or raise the time limit.",
+                                            url.host_header(), limit.count())};
 }
 
 Error ended_early(const Url& url)
@@ -45,15 +46,17 @@ Error ended_early(const Url& url)
 Error parse_error(const Url& url, const error_code& ec, std::size_t body_bytes_max)
 {
     if (ec == http::error::body_limit)
-        return Error{Code::too_large, fmt::format("The answer of {} is over the limit of {} bytes. Ask for less, or raise the limit.", url.host_header(),
-                                                  body_bytes_max)};
-    return Error{Code::protocol, url.host_header() + " sent a malformed HTTP answer: " + ec.message() + ". Check that the address is an HTTP service's."};
+        return Error{Code::too_large, fmt::format("The answer of {} is over the limit of {} bytes. Ask for less, or raise the limit.",
+                                                  url.host_header(), body_bytes_max)};
+    return Error{Code::protocol,
+                 url.host_header() + " sent a malformed HTTP answer: " + ec.message() + ". Check that the address is an HTTP service's."};
 }
 
 bool is_token(std::string_view text)
 {
     const auto fits = [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
     };
     return !text.empty() && std::ranges::all_of(text, fits);
 }
@@ -80,12 +83,16 @@ std::string lower(std::string_view text)
 Result<std::string> request_text(const HttpRequest& request)
 {
     if (!is_token(request.method)) return Error{Code::invalid_value, "The HTTP method is malformed. Use a name such as GET or POST."};
-    if (!is_target(request.url.target)) return Error{Code::invalid_value, "The URL's path is malformed. It must begin with '/' and be percent-encoded."};
-    std::string text = request.method + " " + request.url.target + " HTTP/1.1\r\nHost: " + request.url.host_header() + "\r\nConnection: close\r\n";
+    if (!is_target(request.url.target))
+        return Error{Code::invalid_value, "The URL's path is malformed. It must begin with '/' and be percent-encoded."};
+    std::string text =
+        request.method + " " + request.url.target + " HTTP/1.1\r\nHost: " + request.url.host_header() + "\r\nConnection: close\r\n";
     for (const auto& [name, value] : request.headers) {
-        if (!is_token(name)) return Error{Code::invalid_value, "A header name of the HTTP request is malformed. Use letters, digits and '-'."};
+        if (!is_token(name))
+            return Error{Code::invalid_value, "A header name of the HTTP request is malformed. Use letters, digits and '-'."};
         if (!is_header_value(value))
-            return Error{Code::invalid_value, "The value of the HTTP header '" + name + "' holds a control character, perhaps a line break. Remove it."};
+            return Error{Code::invalid_value,
+                         "The value of the HTTP header '" + name + "' holds a control character, perhaps a line break. Remove it."};
         text += name + ": " + value + "\r\n";
     }
     const bool carries_a_body = !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
@@ -136,7 +143,10 @@ public:
     }
 
 private:
-    bool is_interim() const { return parser_->is_header_done() && parser_->get().result_int() / 100 == 1 && parser_->get().result_int() != 101; }
+    bool is_interim() const
+    {
+        return parser_->is_header_done() && parser_->get().result_int() / 100 == 1 && parser_->get().result_int() != 101;
+    }
 
     void begin()
     {
@@ -154,7 +164,8 @@ private:
     int interim_responses_ = 0;
 };
 
-Task<Response> exchange(ByteStream& stream, const HttpRequest& request, const TlsContext* tls, std::string text, std::size_t body_bytes_max, Instant deadline)
+Task<Response> exchange(ByteStream& stream, const HttpRequest& request, const TlsContext* tls, std::string text, std::size_t body_bytes_max,
+                        Instant deadline)
 {
     if (request.url.tls()) {
         const auto secured = co_await stream.tls_handshake_as_client(*tls, request.url.host, remaining(deadline));
@@ -188,7 +199,8 @@ Task<Response> perform(HttpRequest request, const TlsContext* tls, std::size_t b
     const Instant deadline = std::chrono::steady_clock::now() + limit;
     const bool understood = request.url.scheme == "http" || request.url.scheme == "https";
     if (!understood) co_return Error{Code::invalid_value, "An HTTP request needs an http or https URL, not '" + request.url.scheme + "'."};
-    if (request.url.tls() && !tls) co_return Error{Code::not_configured, "An https URL needs TLS, which is not set up here. Use http or set TLS up."};
+    if (request.url.tls() && !tls)
+        co_return Error{Code::not_configured, "An https URL needs TLS, which is not set up here. Use http or set TLS up."};
     auto text = request_text(request);
     if (!text) co_return text.error();
 

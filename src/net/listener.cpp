@@ -26,7 +26,8 @@ const auto token = asio::as_tuple(asio::use_awaitable);
 
 Error bad_address(std::string_view text)
 {
-    return Error{Code::invalid_value, fmt::format("'{}' is no address to listen on. Write HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000.", text)};
+    return Error{Code::invalid_value,
+                 fmt::format("'{}' is no address to listen on. Write HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000.", text)};
 }
 
 std::string shown(const HostPort& where)
@@ -46,7 +47,8 @@ tcp::endpoint find_endpoint(const asio::any_io_executor& executor, const HostPor
     const auto address = asio::ip::make_address(where.host, ec);
     if (!ec) return {address, where.port};
     tcp::resolver resolver(executor);
-    const auto found = resolver.resolve(where.host, std::to_string(where.port), tcp::resolver::passive | tcp::resolver::numeric_service, ec);
+    const auto found =
+        resolver.resolve(where.host, std::to_string(where.port), tcp::resolver::passive | tcp::resolver::numeric_service, ec);
     if (ec) return {};
     for (const auto& each : found)
         if (each.endpoint().address().is_v4()) return each.endpoint();
@@ -137,7 +139,8 @@ Task<int> Listener::State::accept(std::shared_ptr<State> state)
         if (failure == Failure::this_one_only) continue;
         state->accepts_in_a_row = 0;
         if (failure == Failure::fatal)
-            co_return Error{Code::internal, "Accepting connections failed: " + error_code(error, boost::system::system_category()).message() + ". Restart."};
+            co_return Error{Code::internal, "Accepting connections failed: " +
+                                                error_code(error, boost::system::system_category()).message() + ". Restart."};
         if (failure == Failure::nothing_yet) {
             co_await state->acceptor.async_wait(tcp::acceptor::wait_read, token);
             continue;

@@ -59,7 +59,8 @@ bool is_still_good(const SelfSignedFiles& files)
     ERR_clear_error();
     if (!pair) return false;
     std::time_t needed_until = std::time(nullptr) + renew_before_s;
-    return X509_cmp_time(X509_get0_notAfter(certificate.get()), &needed_until) > 0 && X509_cmp_current_time(X509_get0_notBefore(certificate.get())) < 0;
+    return X509_cmp_time(X509_get0_notAfter(certificate.get()), &needed_until) > 0 &&
+           X509_cmp_current_time(X509_get0_notBefore(certificate.get())) < 0;
 }
 
 bool add_extension(X509* certificate, int nid, const char* value)

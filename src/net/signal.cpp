@@ -14,7 +14,8 @@
 namespace repartee::net {
 namespace {
 
-/// The concrete handler: no type erasure, no allocation. (Asio 1.26's any_completion_handler wraps itself without end when a lambda captures it.)
+/// The concrete handler: no type erasure, no allocation. (Asio 1.26's any_completion_handler wraps itself without end when a lambda
+/// captures it.)
 using Waiter = asio::async_result<asio::use_awaitable_t<>, void(bool)>::handler_type;
 
 struct Link {

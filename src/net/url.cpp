@@ -37,7 +37,10 @@ std::string lower(std::string_view text)
 }
 
 /// The address itself is not shown: its query or user info may hold a secret.
-Error bad_url(std::string_view what) { return Error{Code::invalid_value, "Bad URL: " + std::string(what) + ". Write it like https://host:8443/path."}; }
+Error bad_url(std::string_view what)
+{
+    return Error{Code::invalid_value, "Bad URL: " + std::string(what) + ". Write it like https://host:8443/path."};
+}
 
 bool is_name_or_v4(std::string_view host)
 {
@@ -103,7 +106,8 @@ Result<Url> parse_url(std::string_view text)
     text = text.substr(0, text.find('#'));
     const auto authority = text.substr(0, text.find_first_of("/?"));
     const auto target = text.substr(authority.size());
-    if (authority.find('@') != std::string_view::npos) return bad_url("user names and passwords do not belong into it, but into the configuration");
+    if (authority.find('@') != std::string_view::npos)
+        return bad_url("user names and passwords do not belong into it, but into the configuration");
 
     std::string_view host;
     std::optional<std::string_view> port;

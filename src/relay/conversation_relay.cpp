@@ -25,6 +25,7 @@ public:
           for_upstream_(executor),
           for_client_(executor),
           room_(executor),
+          uplink_room_(executor),
           over_(executor),
           loops_(executor, "relay.conversation")
     {
@@ -62,14 +63,31 @@ private:
             }
             metrics_.client_frames_in.add();
             metrics_.client_bytes_in.add(message->bytes.size());
-            if (message->binary)
-                session_.on_client_audio(message->bytes, now());
-            else
-                session_.on_client_event(message->text(), now());
+            if (message->binary) {
+                co_await take_audio(message->bytes);
+                continue;
+            }
+            session_.on_client_event(message->text(), now());
             for_upstream_.notify();
             for_client_.notify();
         }
         stop();
+    }
+
+    // In pieces, as there is room: a client may send a whole file in one frame, and is held back by TCP meanwhile.
+    awaitable<void> take_audio(std::span<const std::byte> pcm)
+    {
+        while (!stopping_ && !pcm.empty()) {
+            if (!session_.can_take_client_audio()) {
+                co_await uplink_room_.wait();
+                continue;
+            }
+            const auto piece = pcm.first(std::min(pcm.size(), session_.client_piece_bytes()));
+            session_.on_client_audio(piece, now());
+            pcm = pcm.subspan(piece.size());
+            for_upstream_.notify();
+            for_client_.notify();
+        }
     }
 
     awaitable<void> write_upstream()
@@ -82,6 +100,7 @@ private:
             }
             const auto sent = co_await upstream_->send(event);
             if (!sent) break;  // read_upstream learns why
+            if (session_.can_take_client_audio()) uplink_room_.notify();
         }
     }
 
@@ -110,7 +129,7 @@ private:
         while (!stopping_) {
             const auto next = session_.next_for_client(now());
             if (next.kind == Kind::nothing) {
-                if (session_.ending()) break;
+                if (session_.ending() && !next.wake_at) break;  // what the loudspeaker was promised is still sent
                 co_await wait_for_more(next.wake_at);
                 continue;
             }
@@ -166,6 +185,7 @@ private:
         for_upstream_.notify();
         for_client_.notify();
         room_.notify();
+        uplink_room_.notify();
         over_.notify();
     }
 
@@ -175,7 +195,7 @@ private:
     Metrics& metrics_;
     conversation::Session session_;
     bool stopping_ = false, draining_ = false;
-    net::Signal for_upstream_, for_client_, room_, over_;
+    net::Signal for_upstream_, for_client_, room_, uplink_room_, over_;
     net::TaskGroup loops_;
 };
 

@@ -30,7 +30,8 @@ public:
         if (!opened) {
             const std::string event = realtime::error_event(opened.error());
             co_await client_.write_text(event);
-            co_await client_.close(1011, std::string(name(opened.error().code)));
+            const std::uint16_t close_code = opened.error().code == Code::upstream_rejected ? 1011 : 1013;
+            co_await client_.close(close_code, std::string(name(opened.error().code)));
             co_await upstream_->close();
             co_return;
         }
@@ -91,12 +92,17 @@ private:
                 co_await client_.write_text(event);
                 continue;
             }
-            std::optional<std::string> changed;
+            Result<std::optional<std::string>> changed = std::nullopt;
             if (overlay_) changed = overlay_->from_client(message->text());
+            if (!changed) {
+                const std::string refused = realtime::error_event(changed.error());
+                co_await client_.write_text(refused);
+                continue;
+            }
             std::string_view event = message->text();
-            if (changed) event = *changed;
+            if (*changed) event = **changed;
             const auto sent = co_await upstream_->send(event);
-            if (!sent) break;
+            if (!sent) co_return;  // upstream_to_client learns why, and says so
         }
         end(1000, {});
     }

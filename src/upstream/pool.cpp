@@ -136,7 +136,11 @@ Task<Lease> Pool::lease(LeaseRequest request)
     metrics_.upstream_lease_cold.add();
     std::string query = "intent=transcription";
     if (!request.transcription) query = model_query(configured ? settings_.model : request.model);
-    auto opened = co_await open(std::move(query));
+    Result<Opened> opened = Error{};
+    if (configured)
+        opened = co_await open(std::move(query));
+    else  // what one client asks for must not close the door for all others: the breaker is not told
+        opened = co_await open_upstream(endpoint_, std::move(query), tls_.get(), metrics_);
     if (!opened) co_return opened.error();
     Lease lease;
     lease.upstream = std::move(opened->upstream);

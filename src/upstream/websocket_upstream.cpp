@@ -5,6 +5,8 @@
 #include "repartee/realtime/event_type.hpp"
 #include "repartee/upstream/breaker.hpp"
 
+#include <algorithm>
+
 namespace repartee::upstream {
 
 WebSocketUpstream::WebSocketUpstream(net::WebSocket socket, std::string peer_name, Metrics& metrics)
@@ -55,12 +57,25 @@ Error rejection(std::string_view event)
     return error;
 }
 
-Task<net::WebSocket> connect(const Endpoint& endpoint, std::string query, const net::TlsContext* tls, Metrics& metrics)
+/// One limit for all the steps of opening.
+class TimeLeft {
+public:
+    explicit TimeLeft(milliseconds limit) : until_(std::chrono::steady_clock::now() + limit) {}
+    milliseconds operator()() const
+    {
+        return std::max(milliseconds(1), std::chrono::duration_cast<milliseconds>(until_ - std::chrono::steady_clock::now()));
+    }
+
+private:
+    Instant until_;
+};
+
+Task<net::WebSocket> connect(const Endpoint& endpoint, std::string query, const net::TlsContext* tls, TimeLeft time_left, Metrics& metrics)
 {
-    auto stream = co_await net::ByteStream::connect(endpoint.url.host, endpoint.url.port, endpoint.connect_limit);
+    auto stream = co_await net::ByteStream::connect(endpoint.url.host, endpoint.url.port, time_left());
     if (!stream) co_return stream.error();
     if (endpoint.url.tls()) {
-        const auto secured = co_await stream->tls_handshake_as_client(*tls, endpoint.url.host, endpoint.connect_limit);
+        const auto secured = co_await stream->tls_handshake_as_client(*tls, endpoint.url.host, time_left());
         if (!secured) co_return secured.error();
         if (stream->tls_resumed()) metrics.tls_resumed_total.add();
     }
@@ -72,7 +87,7 @@ Task<net::WebSocket> connect(const Endpoint& endpoint, std::string query, const 
     if (!endpoint.api_key.empty()) request.headers.emplace_back("Authorization", "Bearer " + endpoint.api_key);
     if (!endpoint.organization.empty()) request.headers.emplace_back("OpenAI-Organization", endpoint.organization);
     if (!endpoint.project.empty()) request.headers.emplace_back("OpenAI-Project", endpoint.project);
-    co_return co_await net::websocket_connect(std::move(*stream), std::move(request), endpoint.limits, endpoint.connect_limit);
+    co_return co_await net::websocket_connect(std::move(*stream), std::move(request), endpoint.limits, time_left());
 }
 
 }  // namespace
@@ -81,7 +96,8 @@ Task<Opened> open_upstream(const Endpoint& endpoint, std::string query, const ne
 {
     const Instant began = std::chrono::steady_clock::now();
     metrics.upstream_connects_total.add();
-    auto socket = co_await connect(endpoint, std::move(query), tls, metrics);
+    const TimeLeft time_left(endpoint.connect_limit);
+    auto socket = co_await connect(endpoint, std::move(query), tls, time_left, metrics);
     if (!socket) {
         Error error = socket.error();
         if (error.code == Code::closed) error.code = Code::upstream_unavailable;
@@ -91,7 +107,7 @@ Task<Opened> open_upstream(const Endpoint& endpoint, std::string query, const ne
     Opened opened;
     opened.upstream = std::make_unique<WebSocketUpstream>(std::move(*socket), endpoint.url.host, metrics);
     auto executor = co_await asio::this_coro::executor;
-    const net::Deadline deadline(executor, endpoint.connect_limit, [&] { opened.upstream->cancel_receive(); });
+    const net::Deadline deadline(executor, time_left(), [&] { opened.upstream->cancel_receive(); });
     // A refused key or model is told in band: an error event, then a close.
     Error refused{Code::ok, {}};
     for (;;) {

@@ -7,9 +7,7 @@ import { OpenAIRealtimeWS } from 'openai/realtime/ws';
 
 import { BASE, HELD_WORD, Inbox, KEY, LIMIT, MODEL, VOICE, pieces, rms, silence, speech } from './voice.mjs';
 
-// The package appends "/realtime" to the base URL and then adds the model to the query:
-// so the character goes in front of a parameter that takes up the former.
-const CHARACTER_BASE = `https://${BASE}/v1/realtime?character=park_jihoon&path=`;
+const CHARACTER_BASE = `https://${BASE}/characters/park_jihoon/v1`;
 const TOOL = {
   type: 'function',
   name: 'set_light',

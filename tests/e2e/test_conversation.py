@@ -70,6 +70,21 @@ async def test_every_rate_is_heard_and_spoken(server, input_rate):
         assert rms(pcm) > 300
 
 
+async def test_a_whole_file_in_one_frame_is_heard_to_its_end(server):
+    """Longer than limits.uplink_buffer_ms: the client is held back, nothing is dropped."""
+    sentence = speech(hz=8000)
+    spoken = sentence * (30 * 8000 * 2 // len(sentence))
+    async with Conversation(server, query="pacing=off&turn_detection=none&input_rate=8000") as talk:
+        await talk.wait_for("session.created")
+        await talk.socket.send(spoken)
+        await talk.send("input_audio_buffer.commit")
+        committed = await talk.wait_for("input_audio_buffer.committed")
+        await talk.send("conversation.item.retrieve", item_id=committed["item_id"])
+        item = (await talk.wait_for("conversation.item.retrieved"))["item"]
+        heard = base64.b64decode(item["content"][0]["audio"])
+        assert abs(duration_ms(heard, 24000) - duration_ms(spoken, 8000)) <= 2
+
+
 async def test_typed_text_is_answered_by_voice(server):
     async with Conversation(server, query="pacing=off") as talk:
         await talk.wait_for("session.created")

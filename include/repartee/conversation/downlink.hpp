@@ -20,6 +20,7 @@ struct DownlinkSettings {
     std::optional<milliseconds> lead = milliseconds{400};  ///< nullopt: not paced
     std::size_t capacity_bytes = 12 << 20;                 ///< of 24 kHz audio
     std::size_t events_max = 1024;
+    std::size_t events_bytes_max = 4 << 20;                ///< of text that waits; a single larger event still passes
     milliseconds frame{40};                                ///< paced audio leaves in frames of at least this length
 };
 
@@ -37,7 +38,7 @@ public:
     /// Reply audio in base64. Audio of an item that was cut off is dropped. Code::invalid_audio, Code::too_large (no room: see has_room()).
     Result<void> push_audio(const realtime::AudioDelta& delta);
     /// Whether another large delta fits; while not, the upstream is not read.
-    bool has_room() const { return ring_.free_space() >= reserve_bytes; }
+    bool has_room() const { return ring_.free_space() >= reserve_bytes && marks_.size() < settings_.events_max; }
     /// No more audio comes for this item. `done_event` (may be empty) leaves behind its last frame.
     void end_item(std::string_view item_id, std::string done_event);
     /// The same for all items of a response; those of unknown response too.
@@ -55,6 +56,8 @@ public:
     };
     /// Stops: drops what was not sent, returns every item that was not heard to its end, oldest first; empty when the loudspeaker was silent.
     std::vector<Cut> interrupt(Instant now);
+    /// Whether this item was cut off by an interruption, not long ago.
+    bool was_cut(std::string_view item_id) const;
     /// Audio waits or is being played by the loudspeaker's model.
     bool is_speaking(Instant now) const;
     /// Audio or events still wait to be sent.
@@ -92,7 +95,6 @@ private:
     std::uint64_t heard_samples(const Item& item, Instant now) const;
     bool heard_to_the_end(const Item& item, Instant now) const;
     void forget_heard(Instant now);
-    bool was_cut(std::string_view item_id) const;
     std::optional<Next> pass_mark(Instant now);
     Next text(std::string event);
     Next samples(std::size_t ring_bytes, Instant now);
@@ -102,6 +104,7 @@ private:
     audio::Resampler resampler_;
     audio::Pacer pacer_;
     std::deque<std::string> events_;
+    std::size_t events_bytes_ = 0;
     std::deque<Mark> marks_;
     std::deque<Item> items_;
     std::string sending_item_;           ///< whose samples leave now

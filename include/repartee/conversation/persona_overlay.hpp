@@ -20,8 +20,8 @@ public:
     /// While the session opens: `event` is the next server event. Live: `out` is the session.created for the client. Refused: `out` is the error event.
     Progress open(std::string_view event, std::string& out) const;
 
-    /// The event to pass on instead, or nullopt to pass `event` as it is.
-    std::optional<std::string> from_client(std::string_view event) const;
+    /// The event to pass on instead, or nullopt to pass `event` as it is. An error: it cannot be read, and so must not be passed on.
+    Result<std::optional<std::string>> from_client(std::string_view event) const;
     std::optional<std::string> from_server(std::string_view event) const;
 
 private:

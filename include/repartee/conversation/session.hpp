@@ -28,7 +28,7 @@ struct SessionSettings {
     std::int64_t output_tokens_max = 0;  ///< 0: no limit
     int input_hz = 16'000;
     bool greeting = false;     ///< the character speaks first
-    std::size_t uplink_bytes = 1 << 20, uplink_events_max = 1024;
+    std::size_t uplink_bytes = 1 << 20, uplink_events_max = 1024, events_bytes_max = 4 << 20;
     DownlinkSettings downlink;
 };
 
@@ -60,6 +60,9 @@ public:
     bool next_for_upstream(std::string& out, Instant now);
     /// The next text or frame for the client.
     Downlink::Next next_for_client(Instant now);
+    /// How much of a client's audio to hand over at once, and whether there is room for it: while not, the client is not read.
+    std::size_t client_piece_bytes() const;
+    bool can_take_client_audio() const { return uplink_.has_room(); }
     /// While false the upstream must not be read: reply audio fills the buffer.
     bool can_take_upstream() const { return downlink_.has_room(); }
 
@@ -82,10 +85,13 @@ private:
     void send_cut(const Downlink::Cut& cut);
     void flush_deferred_deletes();
     void take_delta(std::string_view json, Instant now);
+    void cut_responses();
+    bool was_cut(std::string_view response_id) const;
     void on_response_done(const std::string& response_id);
     void on_upstream_error(std::string_view text);
     void to_client(std::string event);
     void to_upstream(std::string event);
+    void to_upstream_first(std::string event);
     void report(const Error& error, std::string_view client_event_id = {});
     std::string own_event_id();
 
@@ -100,8 +106,9 @@ private:
     bool uplink_full_ = false;
     std::string model_;
     std::set<std::string> generating_;                ///< ids of the responses the upstream works on; several only beside the conversation
+    std::deque<std::string> cut_responses_;           ///< the newest few: what still comes of them is dropped
     std::vector<std::string> deferred_deletes_;       ///< items that were never heard, deleted when their response is done
-    std::optional<Instant> uplink_waiting_since_, turn_ended_at_;
+    std::optional<Instant> uplink_waiting_since_, downlink_waiting_since_, turn_ended_at_;
     Instant created_at_;
     std::uint64_t own_events_ = 0;
 };

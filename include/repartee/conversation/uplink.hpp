@@ -14,17 +14,17 @@ namespace repartee::conversation {
 /// gathers while the upstream socket is busy leaves in one append event.
 class Uplink {
 public:
-    Uplink(int input_hz, std::size_t capacity_bytes, std::size_t events_max);
+    Uplink(int input_hz, std::size_t capacity_bytes, std::size_t events_max, std::size_t events_bytes_max = 4 << 20);
 
     /// Whole samples at the input rate. False: no room, nothing taken.
     bool push_audio(std::span<const std::byte> pcm);
     /// Sent behind all audio pushed so far. False: too many are waiting.
     bool push_event(std::string event);
-    /// Sent before anything that waits.
-    void push_urgent(std::string event);
+    /// Sent before anything that waits. False: too many of these wait already.
+    bool push_urgent(std::string event);
     /// The client ends a turn here (commit): the resampler's tail is part of it.
     void end_turn();
-    /// Drops audio that has not been sent.
+    /// Drops audio that has not been sent, unless an event that waits behind it (a commit) still needs it: then the upstream clears its own.
     void drop_audio();
 
     /// While held only urgent events leave: the upstream does not know the session's settings yet.
@@ -32,6 +32,10 @@ public:
 
     /// Writes the next event for the upstream into `out` (cleared first). False: nothing to send now.
     bool next(std::string& out);
+
+    /// Whether another piece_ms_max of audio fits, whatever its rate was.
+    bool has_room() const;
+    static constexpr int piece_ms_max = 250;
 
     /// All that waits, in bytes of 24 kHz audio.
     std::size_t pending_audio_bytes() const { return ring_.size(); }
@@ -46,7 +50,8 @@ private:
     std::vector<std::int16_t> in_, out_;
     std::deque<PinnedEvent> pinned_;
     std::deque<std::string> urgent_;
-    std::size_t events_max_;
+    std::size_t events_max_, events_bytes_max_;
+    std::size_t pinned_bytes_ = 0;
     bool held_ = true;
 };
 

@@ -24,6 +24,7 @@ struct LocalSettings {
     bool transcription_only = false;
     std::size_t reply_chars_max = 4'000;
     std::size_t pending_events_max = 4'096;  ///< not yet received ones; a reply waits while there are more
+    std::size_t pending_bytes_max = 16 << 20;  ///< the same in bytes; the client's next event waits while there are more
     ServerLimits limits;
 };
 

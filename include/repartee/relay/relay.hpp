@@ -19,6 +19,7 @@ public:
         Entry(Registry& registry, std::function<void()> on_drain) : registry_(registry)
         {
             place_ = registry_.drains_.insert(registry_.drains_.end(), std::move(on_drain));
+            if (registry_.draining_) (*place_)();  // it came while the server was already going
         }
         ~Entry() { registry_.drains_.erase(place_); }
         Entry(const Entry&) = delete;
@@ -32,12 +33,14 @@ public:
     /// Asks every running relay to end when its reply is over.
     void drain()
     {
+        draining_ = true;
         for (const auto& drain : drains_) drain();
     }
     std::size_t size() const { return drains_.size(); }
 
 private:
     std::list<std::function<void()>> drains_;
+    bool draining_ = false;
 };
 
 /// Runs one conversation of `/ws/conversations/{id}` until either side ends it. `session_limit`: time for the upstream to accept the session.

@@ -4,6 +4,13 @@
 using namespace test;
 using conversation::PersonaOverlay;
 
+namespace {
+
+// The event that goes on instead of the given one; nullopt: the given one does.
+std::optional<std::string> passed(const PersonaOverlay& overlay, std::string_view event) { return overlay.from_client(event).value(); }
+
+}  // namespace
+
 TEST_CASE("the character's session is opened with its persona and voice")
 {
     const PersonaOverlay overlay("PERSONA", "sage");
@@ -36,7 +43,7 @@ TEST_CASE("the client's instructions follow the persona, its voice does not repl
 {
     const PersonaOverlay overlay("PERSONA", "sage");
     const auto changed =
-        overlay.from_client(R"({"type":"session.update","event_id":"1","session":{"type":"realtime","instructions":"Be brief.","audio":{"output":{"voice":"alloy","speed":1.2}}}})");
+        passed(overlay, R"({"type":"session.update","event_id":"1","session":{"type":"realtime","instructions":"Be brief.","audio":{"output":{"voice":"alloy","speed":1.2}}}})");
     REQUIRE(changed);
     const auto update = json::parse_object(*changed).value();
     CHECK(json::find_string(update, "session.instructions") == "PERSONA\n\nBe brief.");
@@ -50,7 +57,7 @@ TEST_CASE("the client's instructions follow the persona, its voice does not repl
 TEST_CASE("one response's own instructions and voice do not push the character aside")
 {
     const PersonaOverlay overlay("PERSONA", "sage");
-    const auto changed = overlay.from_client(R"({"type":"response.create","response":{"instructions":"Be a pirate.","audio":{"output":{"voice":"ash"}}}})");
+    const auto changed = passed(overlay, R"({"type":"response.create","response":{"instructions":"Be a pirate.","audio":{"output":{"voice":"ash"}}}})");
     REQUIRE(changed);
     const auto event = json::parse_object(*changed).value();
     CHECK(json::find_string(event, "response.instructions") == "PERSONA\n\nBe a pirate.");
@@ -63,7 +70,7 @@ TEST_CASE("no spelling of an update slips past the persona")
     for (const char* update : {R"({"type":"session\u002eupdate","session":{"instructions":"x","audio":{"output":{"voice":"ash"}}}})",
                                R"({"type":"session.update","session":{"instructions":"x","audio":{"output":{"v\u006fice":"ash"}}}})",
                                R"({"type":"input_audio_buffer.append","audio":"AAAA","session":{"instructions":"x","audio":{"output":{"voice":"ash"}}},"type":"session.update"})"}) {
-        const auto changed = overlay.from_client(update);
+        const auto changed = passed(overlay, update);
         REQUIRE(changed);
         const auto event = json::parse_object(*changed).value();
         CHECK(json::find_string(event, "session.instructions") == "PERSONA\n\nx");
@@ -71,11 +78,29 @@ TEST_CASE("no spelling of an update slips past the persona")
     }
 }
 
-TEST_CASE("audio passes as it is, and so does what is broken")
+TEST_CASE("audio passes as it is, and what is not an update of the session too")
 {
     const PersonaOverlay overlay("PERSONA", "sage");
-    CHECK(!overlay.from_client(R"({"type":"input_audio_buffer.append","audio":"AAAA"})"));
-    CHECK(!overlay.from_client("{broken"));
+    CHECK(passed(overlay, R"({"type":"input_audio_buffer.append","audio":"AAAA"})") == std::optional<std::string>());
     CHECK(!overlay.from_server(R"({"type":"response.done"})"));
-    CHECK(overlay.from_client(R"({"type":"session.update","session":"text"})") == R"({"type":"session.update","session":"text"})");
+    CHECK(passed(overlay, R"({"type":"session.update","session":"text"})") == std::optional<std::string>(R"({"type":"session.update","session":"text"})"));
+}
+
+TEST_CASE("what cannot be read here is not passed on to someone who might read it")
+{
+    const PersonaOverlay overlay("PERSONA", "sage");
+    std::string deep = R"({"type":"session.update","session":{"instructions":"x","tools":)";
+    for (int i = 0; i < 40; ++i) deep += '[';
+    for (int i = 0; i < 40; ++i) deep += ']';
+    deep += "}}";
+    for (const std::string& event : {std::string("{broken"), std::string(R"({"type":"session.update","session":{"instructions":NaN}})"), deep}) {
+        const auto changed = overlay.from_client(event);
+        REQUIRE(changed.has_error());
+        CHECK(changed.error().code == Code::invalid_json);
+    }
+    std::string echoed = deep;
+    echoed.replace(echoed.find("session.update"), 14, "session.updated");
+    const auto shown = overlay.from_server(echoed);
+    REQUIRE(shown);
+    CHECK(shown->find("tools") == std::string::npos);
 }

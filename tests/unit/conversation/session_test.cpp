@@ -191,16 +191,52 @@ TEST_CASE("response.cancel by the client interrupts too")
         CHECK(types(script.to_upstream()) == Strings{"conversation.item.truncate"});
         CHECK(script.to_client().order.front() == "audio.clear");
     }
-    SECTION("while nobody talks: a typed error that quotes the event")
+    SECTION("while nobody talks: the upstream answers, behind the response.create that may be on its way")
     {
         Script script;
-        script.live().client({{"type", "response.cancel"}, {"event_id", "c7"}});
-        const auto out = script.to_client();
-        REQUIRE(out.order == Strings{"error"});
-        CHECK(json::find_string(out.events[0], "error.code") == "response_cancel_not_active");
-        CHECK(json::find_string(out.events[0], "error.event_id") == "c7");
-        CHECK(script.to_upstream().empty());
+        script.live().client({{"type", "response.create"}}).client({{"type", "response.cancel"}, {"event_id", "c7"}});
+        const auto sent = script.to_upstream();
+        CHECK(types(sent) == Strings{"response.create", "response.cancel"});
+        CHECK(json::find_string(sent.at(1), "event_id") == "c7");
     }
+}
+
+TEST_CASE("a response that is cut before its first sound stays silent, and out of the context")
+{
+    Script script;
+    script.live().reply("item_a", 0, false);
+    script.client({{"type", "response.cancel"}});
+    CHECK(types(script.to_upstream()) == Strings{"response.cancel"});
+    script.upstream_text(delta_event("item_a", 300)).upstream_text(delta_event("item_a", 300));
+    CHECK(script.to_client().bytes == 0);
+    script.upstream({{"type", "response.done"}, {"response", json::object{{"id", "resp_1"}, {"status", "cancelled"}}}});
+    const auto sent = script.to_upstream();
+    REQUIRE(types(sent) == Strings{"conversation.item.delete"});
+    CHECK(json::find_string(sent[0], "item_id") == "item_a");
+    script.reply("item_b", 300, true, "resp_2");
+    CHECK(script.to_client().bytes > 0);
+}
+
+TEST_CASE("an unknown event type in Korean is quoted in whole letters")
+{
+    Script script;
+    std::string type;
+    for (int i = 0; i < 60; ++i) type += "가";
+    script.live().client({{"type", type}});
+    CHECK(script.to_client().order == Strings{"error"});  // which parses, so it is UTF-8
+}
+
+TEST_CASE("what has been said already is still played when the upstream goes")
+{
+    Script script;
+    script.live().reply("item_a", 1'000, true);
+    script.session.on_upstream_lost({Code::closed, "gone"});
+    std::size_t bytes = 0;
+    for (int i = 0; i < 80; ++i) {
+        bytes += script.to_client().bytes;
+        script.clock.advance(20);
+    }
+    CHECK(bytes == audio::bytes_of_ms(1'000, 24'000));
 }
 
 TEST_CASE("bad input from the client ends in a typed error and the session goes on")

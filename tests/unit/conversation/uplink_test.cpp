@@ -65,19 +65,33 @@ TEST_CASE("a backlog leaves in events of at most a second")
     CHECK(events == 3);
 }
 
-TEST_CASE("dropping audio keeps the events that were pinned behind it")
+TEST_CASE("dropping audio spares the turn that has been committed but not sent")
 {
     Uplink uplink(24'000, 1 << 20, 4);
     uplink.hold(false);
-    uplink.push_audio(pcm_ms(100, 24'000));
-    uplink.push_event("first");
-    uplink.drop_audio();
-    uplink.push_audio(pcm_ms(20, 24'000));
     std::string text;
-    REQUIRE(uplink.next(text));
-    CHECK(text == "first");
-    REQUIRE(uplink.next(text));
-    CHECK(text.find("append") != std::string::npos);
+    uplink.push_audio(pcm_ms(100, 24'000));
+    uplink.drop_audio();
+    CHECK(!uplink.next(text));
+    uplink.push_audio(pcm_ms(100, 24'000));
+    uplink.push_event("commit");
+    uplink.push_audio(pcm_ms(20, 24'000));
+    uplink.drop_audio();
+    uplink.push_event("clear");
+    std::vector<std::string> sent;
+    while (uplink.next(text)) sent.push_back(text.substr(0, 10));
+    CHECK(sent == Strings{R"({"type":"i)", "commit", R"({"type":"i)", "clear"});
+}
+
+TEST_CASE("waiting events are bounded in bytes too, but a single large one passes")
+{
+    Uplink uplink(24'000, 1 << 16, 100, 1'000);
+    CHECK(uplink.push_event(std::string(5'000, 'x')));
+    CHECK(!uplink.push_event("y"));
+    uplink.hold(false);
+    std::string text;
+    CHECK(uplink.next(text));
+    CHECK(uplink.push_event("y"));
 }
 
 TEST_CASE("waiting events are bounded")

@@ -128,8 +128,9 @@ TEST_CASE("A request has its line, host, headers and body, and asks to close")
     REQUIRE(response.has_value());
     CHECK(response->status == 204);
     CHECK(response->body.empty());
-    CHECK(scene.received == "POST /things?a=b HTTP/1.1\r\nHost: 127.0.0.1:" + scene.request.url.port +
-                                "\r\nConnection: close\r\nAuthorization: Bearer abc\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}");
+    CHECK(scene.received ==
+          "POST /things?a=b HTTP/1.1\r\nHost: 127.0.0.1:" + scene.request.url.port +
+              "\r\nConnection: close\r\nAuthorization: Bearer abc\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}");
 }
 
 TEST_CASE("Answers are read with a length, in chunks, or to the end, however they are cut")
@@ -140,10 +141,13 @@ TEST_CASE("Answers are read with a length, in chunks, or to the end, however the
     };
     const Row rows[] = {
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Thing: A b\r\n\r\nhello", "hello", 200},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Thing: A b\r\n\r\n3\r\nhel\r\n2;ext=1\r\nlo\r\n0\r\nTrailer: x\r\n\r\n", "hello", 200},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Thing: A b\r\n\r\n3\r\nhel\r\n2;ext=1\r\nlo\r\n0\r\nTrailer: x\r\n\r\n",
+         "hello", 200},
         {"HTTP/1.1 404 Not Found\r\nX-THING: A b\r\n\r\nhello", "hello", 404},
         {"HTTP/1.0 500 Oops\r\nx-thing: A b\r\n\r\n", "", 500},
-        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 201 Created\r\nX-Thing: A b\r\nContent-Length: 2\r\n\r\nok", "ok", 201},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 201 Created\r\nX-Thing: A b\r\nContent-Length: "
+         "2\r\n\r\nok",
+         "ok", 201},
     };
     const auto piece_bytes = GENERATE(std::size_t{1}, std::size_t{7}, std::size_t{1000});
     for (const auto& row : rows) {

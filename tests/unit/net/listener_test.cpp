@@ -69,8 +69,8 @@ TEST_CASE("HOST:PORT is parsed, with brackets around IPv6")
         const char *text, *host;
         int port;
     };
-    const Row rows[] = {{"127.0.0.1:8000", "127.0.0.1", 8000}, {"[::1]:0", "::1", 0},          {"localhost:65535", "localhost", 65535},
-                        {"0.0.0.0:1", "0.0.0.0", 1},           {"[::]:8000", "::", 8000},      {"my-host.example:80", "my-host.example", 80}};
+    const Row rows[] = {{"127.0.0.1:8000", "127.0.0.1", 8000}, {"[::1]:0", "::1", 0},     {"localhost:65535", "localhost", 65535},
+                        {"0.0.0.0:1", "0.0.0.0", 1},           {"[::]:8000", "::", 8000}, {"my-host.example:80", "my-host.example", 80}};
     for (const auto& row : rows) {
         INFO(row.text);
         const auto parsed = net::parse_host_port(row.text);
@@ -78,8 +78,8 @@ TEST_CASE("HOST:PORT is parsed, with brackets around IPv6")
         CHECK(parsed->host == row.host);
         CHECK(parsed->port == row.port);
     }
-    for (const char* bad : {"", "8000", ":8000", "localhost", "localhost:", "localhost:65536", "localhost:-1", "localhost:8o", "::1:8000", "[::1]", "[::1:80",
-                            "::1]:80", "[]:80", "[localhost]:80", "a b:80", "http://x:80"}) {
+    for (const char* bad : {"", "8000", ":8000", "localhost", "localhost:", "localhost:65536", "localhost:-1", "localhost:8o", "::1:8000",
+                            "[::1]", "[::1:80", "::1]:80", "[]:80", "[localhost]:80", "a b:80", "http://x:80"}) {
         INFO(bad);
         const auto parsed = net::parse_host_port(bad);
         REQUIRE(parsed.has_error());

@@ -15,7 +15,8 @@ TEST_CASE("A URL is split into its parts, with the scheme's port when none is gi
     const Row rows[] = {
         {"http://example.com", "http", "example.com", "80", "/", "example.com"},
         {"https://example.com/a/b?c=d", "https", "example.com", "443", "/a/b?c=d", "example.com"},
-        {"WSS://API.Example.com/v1/realtime?model=gpt-realtime", "wss", "api.example.com", "443", "/v1/realtime?model=gpt-realtime", "api.example.com"},
+        {"WSS://API.Example.com/v1/realtime?model=gpt-realtime", "wss", "api.example.com", "443", "/v1/realtime?model=gpt-realtime",
+         "api.example.com"},
         {"ws://127.0.0.1:8000", "ws", "127.0.0.1", "8000", "/", "127.0.0.1:8000"},
         {"https://host:443/x", "https", "host", "443", "/x", "host"},
         {"http://host:0080/x", "http", "host", "80", "/x", "host"},

@@ -1,0 +1,18 @@
+#pragma once
+#include "repartee/net/awaitable.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <string>
+
+namespace repartee::net {
+
+/// Connects by name or address; `limit` covers the lookup and all addresses together.
+/// Code::timeout, Code::closed, Code::invalid_value (the port).
+Task<asio::ip::tcp::socket> tcp_connect(std::string host, std::string port, std::chrono::milliseconds limit);
+
+/// For people: "host:443", "[::1]:443".
+std::string host_and_port(const std::string& host, const std::string& port);
+
+}  // namespace repartee::net
