@@ -124,3 +124,15 @@ TEST_CASE("a lead shorter than a frame still plays to the end")
     for (int i = 0; i < 30; ++i, now += milliseconds(10)) samples += drain(downlink, now).size();
     CHECK(samples == 200 * 24);
 }
+
+TEST_CASE("text that waits is bounded in bytes, but a single large event passes")
+{
+    DownlinkSettings settings;
+    settings.events_bytes_max = 1'000;
+    Downlink downlink(settings);
+    const Instant now{std::chrono::hours(1)};
+    CHECK(downlink.push_event(std::string(5'000, 'x')));
+    CHECK(!downlink.push_event("y"));
+    CHECK(downlink.next(now).text.size() == 5'000);
+    CHECK(downlink.push_event("y"));
+}
