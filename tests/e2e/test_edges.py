@@ -137,12 +137,12 @@ async def test_sigterm_lets_the_reply_finish_and_refuses_new_sessions():
             await talk.say("안녕하세요")
             begin = await talk.wait_for("audio.start")
             server.process.send_signal(signal.SIGTERM)
-            end = await talk.wait_for("audio.end")
-            assert abs(duration_ms(talk.audio[begin["item_id"]], 24000) - end["audio_ms"]) <= 1
+            repartee.eventually(lambda: server.get("/readyz")[0] == 503)
             with pytest.raises(websockets.InvalidStatusCode) as refused:
                 await websockets.connect(f"{server.ws_url}/ws/conversations/park_jihoon")
             assert refused.value.status_code == 503
-            assert server.get("/readyz")[0] == 503
+            end = await talk.wait_for("audio.end")
+            assert abs(duration_ms(talk.audio[begin["item_id"]], 24000) - end["audio_ms"]) <= 1
             code, reason = await talk.wait_close()
             assert (code, reason) == (1001, "going_away")
 
