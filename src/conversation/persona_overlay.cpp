@@ -34,7 +34,8 @@ PersonaOverlay::Progress PersonaOverlay::open(std::string_view event, std::strin
 {
     const std::string_view type = realtime::peek_type(event);
     if (type == "error") {
-        out = event;
+        const auto error = json::parse_object(event);
+        out = error ? json::find_string(*error, "error.message").value_or("") : "";
         return Progress::refused;
     }
     if (type != "session.updated") return Progress::waiting;

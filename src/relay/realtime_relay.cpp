@@ -33,6 +33,7 @@ public:
             const std::uint16_t close_code = opened.error().code == Code::upstream_rejected ? 1011 : 1013;
             co_await client_.close(close_code, std::string(name(opened.error().code)));
             co_await upstream_->close();
+            co_await loops_.wait_all();
             co_return;
         }
         const auto greeted = co_await client_.write_text(session_created_);

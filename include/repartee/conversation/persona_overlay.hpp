@@ -17,7 +17,8 @@ public:
     std::string first_update() const;
 
     enum class Progress { waiting, live, refused };
-    /// While the session opens: `event` is the next server event. Live: `out` is the session.created for the client. Refused: `out` is the error event.
+    /// While the session opens: `event` is the next server event. Live: `out` is the session.created for the client. Refused: `out` is the
+    /// service's reason.
     Progress open(std::string_view event, std::string& out) const;
 
     /// The event to pass on instead, or nullopt to pass `event` as it is. An error: it cannot be read, and so must not be passed on.

@@ -37,6 +37,7 @@ TEST_CASE("a refused persona ends the opening")
     const PersonaOverlay overlay("PERSONA", "sage");
     std::string out;
     CHECK(overlay.open(R"({"type":"error","error":{"message":"no"}})", out) == PersonaOverlay::Progress::refused);
+    CHECK(out == "no");
 }
 
 TEST_CASE("the client's instructions follow the persona, its voice does not replace the character's")
