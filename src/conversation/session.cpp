@@ -43,8 +43,9 @@ Session::Session(SessionSettings settings, Metrics& metrics, Instant now)
 void Session::on_client_audio(std::span<const std::byte> pcm, Instant now)
 {
     if (pcm.size() % audio::sample_bytes != 0) {
-        report({Code::invalid_audio, "A binary frame of " + std::to_string(pcm.size()) +
-                                         " bytes: PCM16 has two bytes a sample. The last byte was dropped; send whole samples."});
+        // Long frames come in pieces, so their size is not known here.
+        report({Code::invalid_audio,
+                "A binary frame has an odd number of bytes: PCM16 has two bytes a sample. The last byte was dropped; send whole samples."});
         pcm = pcm.first(pcm.size() - 1);
     }
     if (pcm.empty()) return;
@@ -119,13 +120,12 @@ void Session::cancel(const realtime::ClientEvent& event, Instant now)
 {
     const bool speaking = downlink_.is_speaking(now);
     // What has been generated already is still being played: then there is nothing to cancel upstream, only here.
-    const bool only_here = generating_.empty() && speaking;
     json::object cancel{{"type", "response.cancel"}};
     for (const char* member : {"event_id", "response_id"})
         if (const auto text = json::find_string(event.body, member)) cancel[member] = *text;
     if (!generating_.empty())
         to_upstream_first(json::to_text(cancel));
-    else if (!only_here)
+    else if (!speaking)
         to_upstream(json::to_text(cancel));  // behind the response.create that it may mean
     cut_responses();
     interrupt("client_cancelled", now);
