@@ -355,14 +355,14 @@ void Session::flush_deferred_deletes()
 
 std::size_t Session::client_piece_bytes() const { return audio::bytes_of_ms(Uplink::piece_ms_max, settings_.input_hz); }
 
-bool Session::next_for_upstream(std::string& out, Instant now)
+Uplink::Next Session::next_for_upstream(Instant now)
 {
-    const bool more = uplink_.next(out);
-    if (more && uplink_waiting_since_ && uplink_.pending_audio_bytes() == 0) {
+    const auto next = uplink_.next();
+    if (next.kind != Uplink::Next::Kind::nothing && uplink_waiting_since_ && uplink_.pending_audio_bytes() == 0) {
         metrics_.relay_uplink.observe(now - *uplink_waiting_since_);
         uplink_waiting_since_.reset();
     }
-    return more;
+    return next;
 }
 
 Downlink::Next Session::next_for_client(Instant now)

@@ -1,7 +1,6 @@
 #include "repartee/conversation/uplink.hpp"
 
 #include "repartee/audio/pcm.hpp"
-#include "repartee/realtime/append_event.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -66,34 +65,32 @@ bool Uplink::has_room() const
     return ring_.free_space() >= audio::bytes_of_ms(2 * piece_ms_max, audio::realtime_hz);
 }
 
-bool Uplink::next(std::string& out)
+Uplink::Next Uplink::next()
 {
     if (!urgent_.empty()) {
-        out = std::move(urgent_.front());
+        current_ = std::move(urgent_.front());
         urgent_.pop_front();
-        return true;
+        return {Next::Kind::event, current_};
     }
-    if (held_) return false;
+    if (held_) return {};
     std::size_t sendable = ring_.size();
     if (!pinned_.empty()) {
         // drop_audio() may have moved past the place where an event was pinned.
         const std::uint64_t position = ring_.consumed();
         const std::uint64_t offset = std::max(pinned_.front().offset, position);
         if (offset == position) {
-            out = std::move(pinned_.front().text);
+            current_ = std::move(pinned_.front().text);
             pinned_.pop_front();
-            pinned_bytes_ -= out.size();
-            return true;
+            pinned_bytes_ -= current_.size();
+            return {Next::Kind::event, current_};
         }
         sendable = std::min<std::uint64_t>(sendable, offset - position);
     }
-    if (sendable == 0) return false;
+    if (sendable == 0) return {};
     sendable = std::min(sendable, append_pcm_bytes_max);
     const auto parts = ring_.readable(sendable);
-    out.clear();
-    realtime::build_append_event(parts[0], parts[1], out);
     ring_.consume(sendable);
-    return true;
+    return {Next::Kind::audio, {}, parts};
 }
 
 }  // namespace repartee::conversation

@@ -2,6 +2,7 @@
 
 #include "repartee/base/log.hpp"
 #include "repartee/engine/speech_pieces.hpp"
+#include "repartee/realtime/append_event.hpp"
 
 #include <chrono>
 #include <deque>
@@ -55,6 +56,7 @@ struct LocalUpstream::State : std::enable_shared_from_this<State> {
     std::deque<std::string> events;
     std::size_t events_bytes = 0;
     std::string current;  ///< what receive() handed out
+    std::string append_event;
     std::set<std::string, std::less<>> running;
     bool closed = false;
     net::Signal event_waiting, clock_changed, room;
@@ -190,13 +192,35 @@ Task<std::string_view> LocalUpstream::receive()
     co_return std::string_view(state->current);
 }
 
-Task<> LocalUpstream::send(std::string_view event)
+bool LocalUpstream::has_event() const { return !state_->events.empty(); }
+
+Result<void> LocalUpstream::post(std::string_view event)
+{
+    if (state_->closed) return Error{Code::closed, "The session is closed."};
+    state_->server.on_client_event(event, now());
+    state_->drain();
+    return {};
+}
+
+Result<void> LocalUpstream::post_audio(std::span<const std::byte> first, std::span<const std::byte> second)
+{
+    std::string& event = state_->append_event;
+    event.clear();
+    realtime::build_append_event(first, second, event);
+    return post(event);
+}
+
+/// Events are handled at the call; what holds a client up are the answers that it has not received.
+std::size_t LocalUpstream::unsent_bytes() const
+{
+    return state_->events_bytes > state_->settings.pending_bytes_max ? state_->events_bytes : 0;
+}
+
+Task<> LocalUpstream::sent()
 {
     const auto state = state_;
     while (!state->closed && state->events_bytes > state->settings.pending_bytes_max) co_await state->room.wait();
     if (state->closed) co_return Error{Code::closed, "The session is closed."};
-    state->server.on_client_event(event, now());
-    state->drain();
     co_return Result<void>{};
 }
 

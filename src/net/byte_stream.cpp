@@ -3,100 +3,33 @@
 #include "repartee/net/deadline.hpp"
 #include "repartee/net/tls_context.hpp"
 #include "tcp_connect.hpp"
+#include "socket.hpp"
+#include "tls_channel.hpp"
 #include "tls_state.hpp"
 
-#include <boost/asio/append.hpp>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
+#include <openssl/x509v3.h>
 
-#include <unistd.h>
-
+#include <array>
+#include <cstring>
 #include <optional>
-#include <tuple>
-#include <vector>
 
 namespace repartee::net {
 namespace {
 
-namespace ssl = asio::ssl;
-using asio::ip::tcp;
-using boost::system::error_code;
 using std::chrono::milliseconds;
-
-/// No operation listens to the cancellation of its coroutine: half a TLS record cannot be taken back. Owners use cancel_read() and close().
-auto cancelled_through(asio::cancellation_slot slot) { return asio::bind_cancellation_slot(slot, asio::as_tuple(asio::use_awaitable)); }
-auto uncancelled() { return cancelled_through(asio::cancellation_slot()); }
-
-/// The socket below TLS. Cancelling acts here, on the socket's read alone: Asio's cancellation of a TLS operation could hit a write that
-/// this operation makes on the side (an answer to a key update), and the stream would be broken.
-class Transport {
-public:
-    using executor_type = tcp::socket::executor_type;
-    using lowest_layer_type = tcp::socket::lowest_layer_type;
-
-    explicit Transport(tcp::socket socket) : socket_(std::move(socket)) {}
-
-    executor_type get_executor() { return socket_.get_executor(); }
-    lowest_layer_type& lowest_layer() { return socket_.lowest_layer(); }
-    const lowest_layer_type& lowest_layer() const { return socket_.lowest_layer(); }
-    tcp::socket& socket() { return socket_; }
-    const tcp::socket& socket() const { return socket_; }
-
-    template <class Buffers, class Handler>
-    void async_read_some(const Buffers& buffers, Handler&& handler)
-    {
-        if (cancel_asked_ && asio::buffer_size(buffers) != 0) {
-            const error_code aborted = asio::error::operation_aborted;
-            return asio::post(socket_.get_executor(), asio::append(std::forward<Handler>(handler), aborted, std::size_t{0}));
-        }
-        socket_.async_read_some(buffers, asio::bind_cancellation_slot(cancel_.slot(), std::forward<Handler>(handler)));
-    }
-
-    template <class Buffers, class Handler>
-    void async_write_some(const Buffers& buffers, Handler&& handler)
-    {
-        socket_.async_write_some(buffers, std::forward<Handler>(handler));
-    }
-
-    asio::cancellation_slot cancel_slot() { return cancel_.slot(); }
-
-    void cancel_read()
-    {
-        // Kept in mind too: the socket's read may have ended just now, with a part of a TLS record, and would be followed by another.
-        cancel_asked_ = true;
-        cancel_.emit(asio::cancellation_type::terminal);
-    }
-    void allow_reads() { cancel_asked_ = false; }
-
-private:
-    tcp::socket socket_;
-    asio::cancellation_signal cancel_;
-    bool cancel_asked_ = false;
-};
+using Outcome = Moved::Outcome;
+using Step = TlsChannel::Step;
 
 Error closed_by_us() { return Error{Code::closed, "The connection is closed. Connect again."}; }
 
-Error stream_error(const error_code& ec)
-{
-    if (ec == asio::error::eof || ec == ssl::error::stream_truncated)
-        return Error{Code::closed, "The peer closed the connection. Connect again."};
-    if (ec.category() == asio::error::get_ssl_category())
-        return Error{Code::tls, "TLS failed: " + ec.message() + ". Connect again; if it stays, something between damages the data."};
-    return Error{Code::closed, "The connection broke: " + ec.message() + ". Connect again."};
-}
+Error cancelled_by_owner() { return Error{Code::cancelled, "The read was cancelled by its owner."}; }
+Error closed_by_peer() { return Error{Code::closed, "The peer closed the connection. Connect again."}; }
 
 bool is_ip_address(const std::string& host)
 {
-    error_code ec;
+    boost::system::error_code ec;
     asio::ip::make_address(host, ec);
     return !ec;
 }
@@ -124,126 +57,137 @@ awaitable<void> nothing_to_do() { co_return; }
 }  // namespace
 
 struct ByteStream::State {
-    Transport transport;
-    std::optional<ssl::stream<Transport&>> tls;
-    std::string remote_host;
-    std::uint16_t remote_port = 0;
+    Socket socket;
+    std::optional<TlsChannel> tls;
     bool secured = false;  ///< the handshake is done
-    bool reading = false;
     bool writing = false;
     bool closing = false;
 
-    explicit State(tcp::socket connected) : transport(std::move(connected))
-    {
-        error_code ignored;
-        socket().set_option(tcp::no_delay(true), ignored);
-        const auto remote = socket().remote_endpoint(ignored);
-        auto address = remote.address();
-        if (address.is_v6() && address.to_v6().is_v4_mapped()) address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-        remote_host = address.to_string();
-        remote_port = remote.port();
-    }
-
-    tcp::socket& socket() { return transport.socket(); }
-
-    void cancel_read()
-    {
-        if (reading) transport.cancel_read();
-    }
+    State(asio::any_io_executor executor, int native_socket) : socket(std::move(executor), native_socket) {}
 
     void close()
     {
         closing = true;
-        error_code ignored;
-        socket().close(ignored);
+        socket.close();
     }
 
-    Error error_of(const error_code& ec) const
+    Result<std::size_t> try_read(std::span<std::byte> buffer)
     {
         if (closing) return closed_by_us();
-        if (ec == asio::error::operation_aborted) return Error{Code::cancelled, "The read was cancelled by its owner."};
-        return stream_error(ec);
+        return result_of(tls ? tls->read(buffer) : socket.read(buffer));
     }
 
-    static Task<std::size_t> read_some(std::shared_ptr<State> state, asio::mutable_buffer buffer);
-    static Task<> write(std::shared_ptr<State> state, asio::const_buffer bytes);
-    static Task<> handshake(std::shared_ptr<State> state, ssl::stream_base::handshake_type role, std::string host, milliseconds limit);
+    Result<std::size_t> try_write(std::span<const std::byte> bytes)
+    {
+        if (closing) return closed_by_us();
+        std::size_t taken = 0;
+        while (taken < bytes.size()) {
+            const auto rest = bytes.subspan(taken);
+            const auto n = result_of(tls ? tls->write(rest) : socket.write(rest));
+            if (!n) return n;
+            if (*n == 0) break;
+            taken += *n;
+        }
+        return taken;
+    }
+
+    Result<std::size_t> result_of(const Moved& moved) const
+    {
+        switch (moved.outcome) {
+        case Outcome::some: return moved.bytes;
+        case Outcome::nothing: return std::size_t{0};
+        case Outcome::end: return closed_by_peer();
+        case Outcome::failed: break;
+        }
+        if (tls && !tls->failure().empty())
+            return Error{Code::tls, "TLS failed: " + tls->failure() + ". Connect again; if it stays, something between damages the data."};
+        return Error{Code::closed, std::string("The connection broke: ") + ::strerror(moved.error_number) + ". Connect again."};
+    }
+
+    static Task<std::size_t> read_some(std::shared_ptr<State> state, std::span<std::byte> buffer);
+    static Task<> write(std::shared_ptr<State> state, std::span<const std::byte> bytes);
+    static Task<> handshake(std::shared_ptr<State> state, std::string host, milliseconds limit);
     static awaitable<void> shutdown(std::shared_ptr<State> state, milliseconds limit);
-    Error handshake_error(const error_code& ec, const std::string& host, bool timed_out, milliseconds limit);
+    static awaitable<bool> finish_step(State& state, Step step);
+    Error handshake_error(const std::string& host, bool timed_out, milliseconds limit);
 };
 
-Task<std::size_t> ByteStream::State::read_some(std::shared_ptr<State> state, asio::mutable_buffer buffer)
+Task<std::size_t> ByteStream::State::read_some(std::shared_ptr<State> state, std::span<std::byte> buffer)
 {
-    if (state->closing) co_return closed_by_us();
-    state->reading = true;
-    state->transport.allow_reads();
-    std::tuple<error_code, std::size_t> outcome;
-    if (state->tls) {
-        outcome = co_await state->tls->async_read_some(buffer, uncancelled());
-    } else {
-        outcome = co_await state->socket().async_read_some(buffer, cancelled_through(state->transport.cancel_slot()));
+    for (;;) {
+        const auto n = state->try_read(buffer);
+        if (!n || *n > 0) co_return n;
+        const bool ready = co_await state->socket.readiness.wait_readable();
+        if (state->closing) co_return closed_by_us();
+        if (!ready) co_return cancelled_by_owner();
     }
-    state->reading = false;
-    const auto& [ec, n] = outcome;
-    if (ec) co_return state->error_of(ec);
-    co_return n;
 }
 
-Task<> ByteStream::State::write(std::shared_ptr<State> state, asio::const_buffer bytes)
+Task<> ByteStream::State::write(std::shared_ptr<State> state, std::span<const std::byte> bytes)
 {
-    if (state->closing) co_return closed_by_us();
-    state->writing = true;
-    std::tuple<error_code, std::size_t> outcome;
-    if (state->tls) {
-        outcome = co_await asio::async_write(*state->tls, bytes, uncancelled());
-    } else {
-        outcome = co_await asio::async_write(state->socket(), bytes, uncancelled());
+    for (;;) {
+        const auto n = state->try_write(bytes);
+        if (!n) co_return n.error();
+        bytes = bytes.subspan(*n);
+        if (bytes.empty()) co_return Result<void>();
+        state->writing = true;
+        co_await state->socket.readiness.wait_writable();
+        state->writing = false;
     }
-    state->writing = false;
-    const error_code ec = std::get<0>(outcome);
-    if (ec) co_return state->error_of(ec);
-    co_return Result<void>();
 }
 
-Error ByteStream::State::handshake_error(const error_code& ec, const std::string& host, bool timed_out, milliseconds limit)
+/// Waits for what the step wants; false: the stream is closed.
+awaitable<bool> ByteStream::State::finish_step(State& state, Step step)
 {
-    const std::string peer = host_and_port(host.empty() ? remote_host : host, std::to_string(remote_port));
+    bool ready = false;
+    if (step == Step::wants_read)
+        ready = co_await state.socket.readiness.wait_readable();
+    else
+        ready = co_await state.socket.readiness.wait_writable();
+    co_return ready && !state.closing;
+}
+
+Error ByteStream::State::handshake_error(const std::string& host, bool timed_out, milliseconds limit)
+{
+    const std::string peer = host_and_port(host.empty() ? socket.remote_host() : host, std::to_string(socket.remote_port()));
     if (timed_out)
         return Error{Code::timeout,
                      fmt::format("The TLS handshake with {} was not done within {} ms. Check that it speaks TLS on this port, or raise "
                                  "the time limit.",
                                  peer, limit.count())};
     if (closing) return closed_by_us();
-    const long verdict = SSL_get_verify_result(tls->native_handle());
+    const long verdict = SSL_get_verify_result(tls->native());
     if (verdict != X509_V_OK)
         return Error{
             Code::tls,
             "The certificate of " + peer + " was refused: " + X509_verify_cert_error_string(verdict) +
                 ". Check the host name in the URL; for a private CA or a self-signed certificate, add its CA with the ca_file setting."};
-    if (ec.category() == asio::error::get_ssl_category())
-        return Error{Code::tls, "The TLS handshake with " + peer + " failed: " + ec.message() +
-                                    ". Check that it speaks TLS 1.2 or newer on this port."};
-    const std::string reason = ec == ssl::error::stream_truncated ? std::string("the peer closed the connection") : ec.message();
+    if (!tls->failure().empty())
+        return Error{Code::tls,
+                     "The TLS handshake with " + peer + " failed: " + tls->failure() + ". Check that it speaks TLS 1.2 or newer on this port."};
+    const Moved& end = tls->socket_end();
+    const std::string reason = end.outcome == Outcome::failed ? ::strerror(end.error_number) : "the peer closed the connection";
     return Error{Code::closed, "The TLS handshake with " + peer + " broke: " + reason + ". Check that it speaks TLS on this port."};
 }
 
-Task<> ByteStream::State::handshake(std::shared_ptr<State> state, ssl::stream_base::handshake_type role, std::string host,
-                                    milliseconds limit)
+Task<> ByteStream::State::handshake(std::shared_ptr<State> state, std::string host, milliseconds limit)
 {
-    error_code ec;
     bool timed_out = false;
-    state->transport.allow_reads();
     {
-        const Deadline deadline(state->socket().get_executor(), limit, [&state] { state->close(); });
-        const auto outcome = co_await state->tls->async_handshake(role, uncancelled());
-        ec = std::get<0>(outcome);
+        const Deadline deadline(state->socket.executor(), limit, [&state] { state->close(); });
+        while (!state->closing) {
+            const Step step = state->tls->handshake();
+            if (step == Step::failed) break;
+            if (step == Step::done) {
+                state->secured = true;
+                co_return Result<void>();
+            }
+            const bool ready = co_await finish_step(*state, step);
+            if (!ready) break;
+        }
         timed_out = deadline.expired();
     }
-    if (!ec && !state->closing) {
-        state->secured = true;
-        co_return Result<void>();
-    }
-    const Error error = state->handshake_error(ec, host, timed_out, limit);
+    const Error error = state->handshake_error(host, timed_out, limit);
     state->close();
     co_return error;
 }
@@ -253,22 +197,22 @@ awaitable<void> ByteStream::State::shutdown(std::shared_ptr<State> state, millis
     // What is still being written cannot be followed by an orderly end.
     const bool orderly = !state->closing && !state->writing;
     state->closing = true;
-    state->cancel_read();
+    state->socket.readiness.cancel_wait_readable();
     if (orderly) {
-        const Deadline deadline(state->socket().get_executor(), limit, [&state] { state->close(); });
-        if (state->secured) {
-            // Our close_notify only; waiting for the peer's would cost a round trip and buys nothing here.
-            SSL_set_shutdown(state->tls->native_handle(), SSL_RECEIVED_SHUTDOWN);
-            const auto outcome = co_await state->tls->async_shutdown(uncancelled());
-            static_cast<void>(outcome);
-        }
-        error_code ec;
-        state->socket().shutdown(tcp::socket::shutdown_send, ec);
+        const Deadline deadline(state->socket.executor(), limit, [&state] { state->close(); });
+        while (state->secured && state->socket.is_open() && state->tls->close() == Step::wants_write)
+            co_await state->socket.readiness.wait_writable();
         // Bytes left unread would turn the close into a reset, and a reset may destroy what the peer has not read yet.
-        std::vector<char> unread(2048);
-        while (!ec) {
-            const auto outcome = co_await state->socket().async_read_some(asio::buffer(unread), uncancelled());
-            ec = std::get<0>(outcome);
+        std::array<std::byte, 2048> unread;
+        bool more = state->socket.finish_writing();
+        while (more) {
+            const Moved moved = state->socket.read(unread);
+            if (moved.outcome == Outcome::nothing) {
+                const bool ready = co_await state->socket.readiness.wait_readable();
+                more = ready && state->socket.is_open();
+            } else {
+                more = moved.outcome == Outcome::some;
+            }
         }
     }
     state->close();
@@ -288,18 +232,7 @@ ByteStream& ByteStream::operator=(ByteStream&& other) noexcept
 ByteStream ByteStream::adopt_tcp(asio::any_io_executor executor, int native_socket)
 {
     ByteStream stream;
-    sockaddr_storage local{};
-    socklen_t local_bytes = sizeof local;
-    const bool known = ::getsockname(native_socket, reinterpret_cast<sockaddr*>(&local), &local_bytes) == 0;
-    const auto protocol = local.ss_family == AF_INET6 ? tcp::v6() : tcp::v4();
-    tcp::socket socket(std::move(executor));
-    error_code ec;
-    if (known) socket.assign(protocol, native_socket, ec);
-    if (!known || ec) {
-        ::close(native_socket);
-        return stream;
-    }
-    stream.state_ = std::make_shared<State>(std::move(socket));
+    if (native_socket >= 0) stream.state_ = std::make_shared<State>(std::move(executor), native_socket);
     return stream;
 }
 
@@ -307,53 +240,71 @@ Task<ByteStream> ByteStream::connect(std::string host, std::string port, millise
 {
     auto socket = co_await tcp_connect(std::move(host), std::move(port), limit);
     if (!socket) co_return socket.error();
-    ByteStream stream;
-    stream.state_ = std::make_shared<State>(std::move(*socket));
-    co_return stream;
+    const auto executor = socket->get_executor();
+    co_return adopt_tcp(executor, socket->release());
 }
 
-bool ByteStream::is_open() const { return state_ && !state_->closing && state_->socket().is_open(); }
+bool ByteStream::is_open() const { return state_ && !state_->closing && state_->socket.is_open(); }
 bool ByteStream::is_tls() const { return state_ && state_->secured; }
-bool ByteStream::tls_resumed() const { return is_tls() && SSL_session_reused(state_->tls->native_handle()) == 1; }
-std::string ByteStream::remote_address() const { return state_ ? state_->remote_host : std::string(); }
-asio::any_io_executor ByteStream::executor() const { return state_ ? state_->socket().get_executor() : asio::any_io_executor(); }
+bool ByteStream::tls_resumed() const { return is_tls() && SSL_session_reused(state_->tls->native()) == 1; }
+std::string ByteStream::remote_address() const { return state_ ? state_->socket.remote_host() : std::string(); }
+asio::any_io_executor ByteStream::executor() const { return state_ ? state_->socket.executor() : asio::any_io_executor(); }
 
 // None of these is a coroutine itself: an operation keeps the state alive, not the ByteStream, which may move or go meanwhile.
 Task<> ByteStream::tls_handshake_as_client(const TlsContext& context, std::string host, milliseconds limit)
 {
     if (!is_open()) return not_connected<void>();
-    state_->tls.emplace(state_->transport, context.state().context);
-    SSL* const native = state_->tls->native_handle();
-    expect_host(native, host);
+    state_->tls.emplace(state_->socket, context.state().context.get(), TlsChannel::Role::client);
+    expect_host(state_->tls->native(), host);
     if (const auto& sessions = context.state().sessions)
-        use_session_cache(native, sessions, host_and_port(host, std::to_string(state_->remote_port)));
-    return State::handshake(state_, ssl::stream_base::client, std::move(host), limit);
+        use_session_cache(state_->tls->native(), sessions, host_and_port(host, std::to_string(state_->socket.remote_port())));
+    return State::handshake(state_, std::move(host), limit);
 }
 
 Task<> ByteStream::tls_handshake_as_server(const TlsContext& context, milliseconds limit)
 {
     if (!is_open()) return not_connected<void>();
-    state_->tls.emplace(state_->transport, context.state().context);
-    return State::handshake(state_, ssl::stream_base::server, {}, limit);
+    state_->tls.emplace(state_->socket, context.state().context.get(), TlsChannel::Role::server);
+    return State::handshake(state_, {}, limit);
 }
 
 Task<std::size_t> ByteStream::read_some(std::span<std::byte> buffer)
 {
     if (!state_) return not_connected<std::size_t>();
-    return State::read_some(state_, asio::buffer(buffer.data(), buffer.size()));
+    return State::read_some(state_, buffer);
 }
 
 Task<> ByteStream::write(std::span<const std::byte> bytes)
 {
     if (!state_) return not_connected<void>();
-    return State::write(state_, asio::buffer(bytes.data(), bytes.size()));
+    return State::write(state_, bytes);
 }
 
 Task<> ByteStream::write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
 
+Result<std::size_t> ByteStream::try_read(std::span<std::byte> buffer)
+{
+    if (!state_) return closed_by_us();
+    return state_->try_read(buffer);
+}
+
+Result<std::size_t> ByteStream::try_write(std::span<const std::byte> bytes)
+{
+    if (!state_) return closed_by_us();
+    return state_->try_write(bytes);
+}
+
+awaitable<bool> ByteStream::wait_readable() { return state_->socket.readiness.wait_readable(); }
+awaitable<bool> ByteStream::wait_writable() { return state_->socket.readiness.wait_writable(); }
+
 void ByteStream::cancel_read()
 {
-    if (state_) state_->cancel_read();
+    if (state_) state_->socket.readiness.cancel_wait_readable();
+}
+
+void ByteStream::release_spare_memory()
+{
+    if (state_ && state_->secured) state_->tls->release_spare_memory();
 }
 
 awaitable<void> ByteStream::shutdown(milliseconds limit)

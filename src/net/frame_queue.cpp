@@ -9,9 +9,6 @@
 namespace repartee::net {
 namespace {
 
-constexpr std::size_t piece_bytes_max = 64 << 10;
-constexpr std::size_t spare_bytes = 16 << 10;
-
 /// Masks must be unpredictable to whoever chose the payload (RFC 6455, 10.3), so they come from the kernel; one system call serves 64 frames.
 std::array<std::uint8_t, 4> random_mask()
 {
@@ -27,48 +24,57 @@ std::array<std::uint8_t, 4> random_mask()
     return mask;
 }
 
-bool is_spare(const std::vector<std::byte>& buffer) { return buffer.empty() && buffer.capacity() > spare_bytes; }
-
 }  // namespace
 
-std::uint64_t FrameQueue::append(Opcode opcode, std::span<const std::byte> payload)
+std::span<std::byte> FrameQueue::begin_frame(Opcode opcode, std::size_t payload_bytes)
 {
-    std::array<std::uint8_t, 4> mask{};
-    if (masked_) mask = random_mask();
-    std::array<std::byte, frame_header_bytes_max> header;
-    const std::size_t header_bytes = write_frame_header(true, opcode, payload.size(), masked_ ? &mask : nullptr, header.data());
-    pending_.insert(pending_.end(), header.begin(), header.begin() + static_cast<std::ptrdiff_t>(header_bytes));
-    const std::size_t payload_at = pending_.size();
-    pending_.insert(pending_.end(), payload.begin(), payload.end());
-    if (masked_) apply_mask(std::span(pending_).subspan(payload_at), mask);
-    return started_batch_ + 1;
+    if (masked_) mask_ = random_mask();
+    make_room(frame_header_bytes_max + payload_bytes);
+    end_ += write_frame_header(true, opcode, payload_bytes, masked_ ? &mask_ : nullptr, buffer_.data() + end_);
+    payload_at_ = end_;
+    end_ += payload_bytes;
+    return {buffer_.data() + payload_at_, payload_bytes};
 }
 
-void FrameQueue::start_batch()
+void FrameQueue::finish_frame()
 {
-    pending_.swap(in_flight_);
-    ++started_batch_;
+    if (masked_) apply_mask({buffer_.data() + payload_at_, end_ - payload_at_}, mask_);
 }
 
-std::span<const std::byte> FrameQueue::next_piece() const
+void FrameQueue::append(Opcode opcode, std::span<const std::byte> payload)
 {
-    const auto rest = std::span(in_flight_).subspan(in_flight_sent_);
-    return rest.first(std::min(rest.size(), piece_bytes_max));
+    const auto place = begin_frame(opcode, payload.size());
+    std::copy(payload.begin(), payload.end(), place.begin());
+    finish_frame();
 }
 
-void FrameQueue::finish_batch()
+void FrameQueue::take(std::size_t bytes)
 {
-    in_flight_.clear();
-    in_flight_sent_ = 0;
-    finished_batch_ = started_batch_;
+    begin_ += bytes;
+    taken_ += bytes;
+    if (begin_ == end_) drop_unsent();
 }
 
-bool FrameQueue::has_spare_memory() const { return is_spare(pending_) || is_spare(in_flight_); }
-
-void FrameQueue::release_spare_memory()
+void FrameQueue::drop_unsent()
 {
-    for (auto* buffer : {&pending_, &in_flight_})
-        if (is_spare(*buffer)) std::vector<std::byte>().swap(*buffer);  // an assignment of {} would keep the memory
+    begin_ = end_ = 0;
+    buffer_.release();
+}
+
+void FrameQueue::make_room(std::size_t bytes)
+{
+    if (buffer_.capacity() - end_ >= bytes) return;
+    const std::size_t held = end_ - begin_;
+    // Moved to the front only when that frees at least half, so that a slow peer's backlog is not moved for every frame.
+    if (begin_ >= buffer_.capacity() / 2 && buffer_.capacity() - held >= bytes && held > 0) {
+        std::memmove(buffer_.data(), buffer_.data() + begin_, held);
+    } else {
+        Buffer larger(std::max(held + bytes, 2 * held));
+        if (held > 0) std::memcpy(larger.data(), buffer_.data() + begin_, held);
+        buffer_ = std::move(larger);
+    }
+    begin_ = 0;
+    end_ = held;
 }
 
 }  // namespace repartee::net

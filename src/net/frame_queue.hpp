@@ -1,38 +1,37 @@
 #pragma once
+#include "buffer.hpp"
 #include "repartee/net/websocket_frame.hpp"
-
-#include <vector>
 
 namespace repartee::net {
 
-/// The sending half of a WebSocket without I/O: frames queue in one buffer while the other one is being written; then the two swap.
-/// All that is in one buffer is one batch; batches are numbered from 1.
+/// The sending half of a WebSocket without I/O: frames are built in place, one behind the other, and leave from there.
 class FrameQueue {
 public:
     explicit FrameQueue(bool masked) : masked_(masked) {}
 
-    /// Copies (and masks). Returns the number of the batch that the frame will go out with.
-    std::uint64_t append(Opcode opcode, std::span<const std::byte> payload);
-    bool has_pending() const { return !pending_.empty(); }
-    std::size_t unsent_bytes() const { return pending_.size() + in_flight_.size() - in_flight_sent_; }
-    std::uint64_t finished_batch() const { return finished_batch_; }
+    /// A new frame's payload, to be written by the caller, who then calls finish_frame(). Nothing else may be called between.
+    std::span<std::byte> begin_frame(Opcode opcode, std::size_t payload_bytes);
+    void finish_frame();
+    void append(Opcode opcode, std::span<const std::byte> payload);
 
-    void start_batch();
-    /// The next bytes to write, in pieces small enough that each of them shows progress; empty when the batch is finished.
-    std::span<const std::byte> next_piece() const;
-    void advance(std::size_t bytes) { in_flight_sent_ += bytes; }
-    void finish_batch();
+    /// What has not been taken yet; stays in place, first, until it is taken (TLS may have begun to send it).
+    std::span<const std::byte> unsent() const { return {buffer_.data() + begin_, end_ - begin_}; }
+    void take(std::size_t bytes);
+    void drop_unsent();
 
-    void drop_pending() { pending_.clear(); }
-    /// Memory that only a burst needed and that is empty now. Nothing is in flight.
-    bool has_spare_memory() const;
-    void release_spare_memory();
+    /// Positions in the stream of all bytes ever queued.
+    std::uint64_t queued() const { return taken_ + (end_ - begin_); }
+    std::uint64_t taken() const { return taken_; }
 
 private:
+    void make_room(std::size_t bytes);
+
     bool masked_;
-    std::vector<std::byte> pending_, in_flight_;
-    std::size_t in_flight_sent_ = 0;
-    std::uint64_t finished_batch_ = 0, started_batch_ = 0;
+    Buffer buffer_;
+    std::size_t begin_ = 0, end_ = 0;
+    std::uint64_t taken_ = 0;
+    std::size_t payload_at_ = 0;
+    std::array<std::uint8_t, 4> mask_{};
 };
 
 }  // namespace repartee::net

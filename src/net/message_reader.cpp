@@ -6,10 +6,8 @@
 namespace repartee::net {
 namespace {
 
-constexpr std::size_t block_bytes = 4 << 10;   // what an idle connection holds
-constexpr std::size_t spare_bytes = 16 << 10;  // kept even when idle, so that usual messages do not allocate
-
-std::size_t whole_blocks(std::size_t bytes) { return (bytes + block_bytes - 1) / block_bytes * block_bytes; }
+// Many small frames come with one read.
+constexpr std::size_t first_room_bytes = 16 << 10;
 
 }  // namespace
 
@@ -17,8 +15,8 @@ MessageReader::MessageReader(bool peer_masks, std::size_t message_bytes_max, std
     : peer_masks_(peer_masks), message_bytes_max_(message_bytes_max)
 {
     if (early.empty()) return;
-    move_to(whole_blocks(early.size()));
-    std::memcpy(data_.get(), early.data(), early.size());
+    move_to(early.size());
+    std::memcpy(data_.data(), early.data(), early.size());
     end_ = early.size();
 }
 
@@ -88,46 +86,50 @@ bool MessageReader::skip_discarded()
     return skip_bytes_ == 0;
 }
 
+bool MessageReader::has_whole_frame()
+{
+    if (skip_bytes_ > 0) return false;
+    const auto parsed = parse_frame_header(unread());
+    if (parsed.has_error()) return true;
+    return *parsed && unread().size() >= (*parsed)->header_bytes + (*parsed)->payload_bytes;
+}
+
 std::span<std::byte> MessageReader::room()
 {
     if (begin_ == end_) begin_ = end_ = 0;
     const std::size_t held = end_ - begin_;
     const std::size_t missing = frame_bytes_ > held ? frame_bytes_ - held : 1;
     // What is held is a part of one frame, so there is little to move; and a large room takes many small frames in one system call.
-    if (begin_ > 0 && capacity_ - end_ < std::max(missing, capacity_ / 2)) move_to(capacity_);
+    if (begin_ > 0 && data_.capacity() - end_ < std::max(missing, data_.capacity() / 2)) move_to(data_.capacity());
     // Grows with what has arrived, not with what a header promises: memory must cost the peer as much as us.
-    const std::size_t next_capacity = std::max(2 * capacity_, block_bytes);
-    if (end_ == capacity_) move_to(std::clamp(whole_blocks(frame_bytes_) + block_bytes, capacity_ + block_bytes, next_capacity));
-    return {data_.get() + end_, capacity_ - end_};
+    if (end_ == data_.capacity()) move_to(std::max(2 * data_.capacity(), first_room_bytes));
+    return {data_.data() + end_, data_.capacity() - end_};
 }
 
 void MessageReader::move_to(std::size_t capacity)
 {
     const std::size_t held = end_ - begin_;
-    if (capacity == capacity_) {
-        std::memmove(data_.get(), data_.get() + begin_, held);
+    if (capacity == data_.capacity()) {
+        std::memmove(data_.data(), data_.data() + begin_, held);
     } else {
-        auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity);
-        if (held > 0) std::memcpy(larger.get(), data_.get() + begin_, held);
-        data_ = std::move(larger);
-        capacity_ = capacity;
+        Buffer other(capacity);
+        if (held > 0) std::memcpy(other.data(), data_.data() + begin_, held);
+        data_ = std::move(other);
     }
     begin_ = 0;
     end_ = held;
 }
 
-bool MessageReader::has_spare_memory() const
-{
-    return (begin_ == end_ && capacity_ > spare_bytes) || (!fragmented_ && fragments_.capacity() > spare_bytes);
-}
-
 void MessageReader::release_spare_memory()
 {
-    if (begin_ == end_ && capacity_ > spare_bytes) {
-        data_.reset();
-        capacity_ = begin_ = end_ = 0;
+    const std::size_t held = end_ - begin_;
+    if (held == 0) {
+        data_.release();
+        begin_ = end_ = 0;
+    } else if (held <= Buffer::block_bytes_min && data_.capacity() > Buffer::block_bytes_min) {
+        move_to(Buffer::block_bytes_min);
     }
-    if (!fragmented_ && fragments_.capacity() > spare_bytes) {
+    if (fragments_given_out_ || (!fragmented_ && fragments_.capacity() > 0)) {
         std::vector<std::byte>().swap(fragments_);  // an assignment of {} would keep the memory
         fragments_given_out_ = false;
     }

@@ -1,7 +1,7 @@
 #pragma once
+#include "buffer.hpp"
 #include "repartee/net/websocket_frame.hpp"
 
-#include <memory>
 #include <vector>
 
 namespace repartee::net {
@@ -28,12 +28,14 @@ public:
     /// From now on only control frames come out; messages are dropped as they arrive, whatever their size.
     void discard_messages() { discarding_ = true; }
 
-    /// Memory that only a large message needed and that is empty now. Neither room's nor a message's span is in use.
-    bool has_spare_memory() const;
+    /// Whether next() would give something now.
+    bool has_whole_frame();
+
+    /// To be called before waiting for more: gives back the memory that what is held does not need. No span may be in use.
     void release_spare_memory();
 
 private:
-    std::span<std::byte> unread() { return {data_.get() + begin_, end_ - begin_}; }
+    std::span<std::byte> unread() { return {data_.data() + begin_, end_ - begin_}; }
     std::optional<Error> refusal(const FrameHeader& header) const;
     std::optional<Incoming> assemble(const FrameHeader& header, std::span<const std::byte> payload);
     bool skip_discarded();
@@ -42,8 +44,8 @@ private:
     bool peer_masks_, discarding_ = false;
     std::size_t message_bytes_max_;
 
-    std::unique_ptr<std::byte[]> data_;
-    std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
+    Buffer data_;
+    std::size_t begin_ = 0, end_ = 0;
     std::size_t frame_bytes_ = 0;   ///< of the frame at begin_, when its header is known
     std::uint64_t skip_bytes_ = 0;  ///< of a discarded message, still to come
 

@@ -6,9 +6,9 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <new>
 
 namespace repartee::net {
-namespace ssl = boost::asio::ssl;
 
 void SessionCache::store(const std::string& host_and_port, SessionPtr session)
 {
@@ -64,14 +64,16 @@ Error unusable(const std::string& what, const std::string& file, const std::stri
     return Error{Code::tls, "Could not use the " + what + " " + file + ": " + last_openssl_error() + ". " + mend};
 }
 
-ssl::context modern_context(ssl::context::method method)
+using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
+
+Context modern_context(const SSL_METHOD* method)
 {
-    ssl::context context(method);
-    SSL_CTX* const native = context.native_handle();
+    Context context(SSL_CTX_new(method), &SSL_CTX_free);
+    if (!context) throw std::bad_alloc();
+    SSL_CTX* const native = context.get();
     SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
     // Renegotiation would make writes read and reads write, and costs a server more than its client.
     SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
     ERR_clear_error();
     return context;
 }
@@ -92,8 +94,8 @@ TlsContext& TlsContext::operator=(TlsContext&&) noexcept = default;
 
 Result<TlsContext> TlsContext::client(const std::string& ca_file)
 {
-    auto context = modern_context(ssl::context::tls_client);
-    SSL_CTX* const native = context.native_handle();
+    auto context = modern_context(TLS_client_method());
+    SSL_CTX* const native = context.get();
     SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_default_verify_paths(native);
     ERR_clear_error();
@@ -106,8 +108,8 @@ Result<TlsContext> TlsContext::client(const std::string& ca_file)
 
 Result<TlsContext> TlsContext::server(const std::string& certificate_chain_file, const std::string& private_key_file)
 {
-    auto context = modern_context(ssl::context::tls_server);
-    SSL_CTX* const native = context.native_handle();
+    auto context = modern_context(TLS_server_method());
+    SSL_CTX* const native = context.get();
     if (SSL_CTX_use_certificate_chain_file(native, certificate_chain_file.c_str()) != 1)
         return unusable("certificate chain", certificate_chain_file, "Give a readable PEM file, the server's own certificate first.");
     if (SSL_CTX_use_PrivateKey_file(native, private_key_file.c_str(), SSL_FILETYPE_PEM) != 1)

@@ -1,7 +1,7 @@
 #pragma once
 #include "repartee/net/tls_context.hpp"
 
-#include <boost/asio/ssl/context.hpp>
+#include <openssl/ssl.h>
 
 #include <memory>
 #include <mutex>
@@ -31,7 +31,7 @@ private:
 };
 
 struct TlsContext::State {
-    boost::asio::ssl::context context;
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context;
     std::shared_ptr<SessionCache> sessions;  ///< clients only
 };
 

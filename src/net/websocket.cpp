@@ -15,6 +15,9 @@
 namespace repartee::net {
 namespace {
 
+// One try to send is this long at most, so that progress shows.
+constexpr std::size_t piece_bytes_max = 64 << 10;
+
 constexpr std::uint16_t close_protocol_error = 1002, close_no_code = 1005, close_abnormal = 1006;
 constexpr std::uint16_t close_not_utf8 = 1007, close_policy = 1008, close_too_large = 1009;
 
@@ -58,9 +61,8 @@ struct WebSocket::State : std::enable_shared_from_this<State> {
 
     bool reading = false;
     bool cancel_asked = false;       ///< by the owner of the read
-    bool release_asked = false;      ///< by the watchdog: the read is to be renewed with a smaller buffer
-    bool writing = false;            ///< somebody is at it, and will not stop while frames are pending
-    bool pong_due = false;           ///< behind the write in flight; only the latest ping is answered then
+    bool writing = false;            ///< the stream took not all; a coroutine waits to go on
+    bool pong_due = false;           ///< behind what is stuck; only the latest ping is answered then
     std::vector<std::byte> pong_payload;
 
     std::optional<Error> closing;    ///< why; our close frame is queued or sent, no other frame may follow
@@ -100,13 +102,15 @@ struct WebSocket::State : std::enable_shared_from_this<State> {
     void answer_ping(std::span<const std::byte> payload);
 
     // writing
-    static Task<> write(const std::shared_ptr<State>& self, Opcode opcode, std::span<const std::byte> payload);
+    const Error* refusal() const;
+    Result<void> send(Opcode opcode, std::span<const std::byte> payload);
+    static Task<> sent(std::shared_ptr<State> self, std::uint64_t position);
     static Task<> refused(Error error) { co_return error; }
-    static Task<> written(std::shared_ptr<State> self, std::uint64_t batch);
-    static awaitable<void> write_batch(std::shared_ptr<State> self);
-    static awaitable<void> write_all_pending(std::shared_ptr<State> self);
+    static Task<> write(const std::shared_ptr<State>& self, Opcode opcode, std::span<const std::byte> payload);
+    void flush();
+    void send_what_fits();
+    static awaitable<void> flush_as_it_fits(std::shared_ptr<State> self);
     void send_control(Opcode opcode, std::span<const std::byte> payload);
-    void continue_writing();
     void queue_due_pong();
     void fail_writing(const Error& error);
 
@@ -159,7 +163,12 @@ Task<Message> WebSocket::State::read(std::shared_ptr<State> self)
         if (message) co_return *message;
         if (self->closing) break;
         if (self->cancel_asked) co_return cancelled_by_owner();
-        const auto received = co_await self->stream.read_some(self->incoming.room());
+        auto received = self->stream.try_read(self->incoming.room());
+        if (received && *received == 0) {
+            self->incoming.release_spare_memory();
+            co_await self->stream.wait_readable();
+            continue;
+        }
         self->on_received(received);
     }
     co_await finish(self);
@@ -197,14 +206,10 @@ void WebSocket::State::on_received(const Result<std::size_t>& received)
     if (received) {
         incoming.commit(*received);
         received_since_tick = true;
-        release_asked = false;
         return;
     }
     if (received.error().code == Code::cancelled) {
-        if (std::exchange(release_asked, false))
-            incoming.release_spare_memory();
-        else
-            cancel_asked = true;
+        cancel_asked = true;
         return;
     }
     end(closing ? *closing : received.error());
@@ -232,51 +237,69 @@ void WebSocket::State::answer_ping(std::span<const std::byte> payload)
 
 // --- writing
 
+const Error* WebSocket::State::refusal() const
+{
+    if (ended) return &*ended;
+    if (closing) return &*closing;
+    return write_failure ? &*write_failure : nullptr;
+}
+
+Result<void> WebSocket::State::send(Opcode opcode, std::span<const std::byte> payload)
+{
+    if (const Error* error = refusal()) return *error;
+    outgoing.append(opcode, payload);
+    flush();
+    return {};
+}
+
 /// Not a coroutine, so that the frame is queued at the call: the order of calls is the order on the wire.
 Task<> WebSocket::State::write(const std::shared_ptr<State>& self, Opcode opcode, std::span<const std::byte> payload)
 {
-    if (self->ended) return refused(*self->ended);
-    if (self->closing) return refused(*self->closing);
-    if (self->write_failure) return refused(*self->write_failure);
-    const std::uint64_t batch = self->outgoing.append(opcode, payload);
-    return written(self, batch);
+    const auto queued = self->send(opcode, payload);
+    if (queued.has_error()) return refused(queued.error());
+    return sent(self, self->outgoing.queued());
 }
 
-Task<> WebSocket::State::written(std::shared_ptr<State> self, std::uint64_t batch)
+Task<> WebSocket::State::sent(std::shared_ptr<State> self, std::uint64_t position)
 {
-    // Who finds the stream free writes itself, without a detour over another coroutine. It writes one batch only: others that keep queueing
-    // must not hold it up.
-    if (!self->writing && !self->write_failure && self->outgoing.has_pending()) {
-        self->writing = true;
-        co_await write_batch(self);
-        self->continue_writing();
-    }
-    while (self->outgoing.finished_batch() < batch && !self->write_failure) co_await changed(self);
-    if (self->outgoing.finished_batch() < batch) co_return *self->write_failure;
+    while (self->outgoing.taken() < position && !self->write_failure) co_await changed(self);
+    if (self->outgoing.taken() < position) co_return *self->write_failure;
     co_return Result<void>();
 }
 
-awaitable<void> WebSocket::State::write_batch(std::shared_ptr<State> self)
+/// The usual way out: the socket takes everything at once, in the caller.
+void WebSocket::State::flush()
 {
-    self->outgoing.start_batch();
-    for (auto piece = self->outgoing.next_piece(); !piece.empty(); piece = self->outgoing.next_piece()) {
-        const auto result = co_await self->stream.write(piece);
-        if (result.has_error()) {
-            self->fail_writing(result.error());
-            co_return;
-        }
-        self->outgoing.advance(piece.size());
-        ++self->pieces_written;
-    }
-    self->outgoing.finish_batch();
-    self->announce_change();
+    if (writing || write_failure) return;
+    send_what_fits();
+    if (outgoing.unsent().empty()) return;
+    writing = true;
+    asio::co_spawn(stream.executor(), flush_as_it_fits(shared_from_this()), [self = shared_from_this()](std::exception_ptr failure) {
+        if (failure) self->end(Error{Code::internal, "A write failed unexpectedly. The connection was closed."});
+    });
 }
 
-awaitable<void> WebSocket::State::write_all_pending(std::shared_ptr<State> self)
+void WebSocket::State::send_what_fits()
 {
-    while (self->outgoing.has_pending() && !self->write_failure) {
-        co_await write_batch(self);
+    while (!outgoing.unsent().empty()) {
+        const auto rest = outgoing.unsent();
+        const auto taken = stream.try_write(rest.first(std::min(rest.size(), piece_bytes_max)));
+        if (!taken) return fail_writing(taken.error());
+        if (*taken == 0) return;
+        outgoing.take(*taken);
+        ++pieces_written;
+    }
+}
+
+awaitable<void> WebSocket::State::flush_as_it_fits(std::shared_ptr<State> self)
+{
+    while (!self->outgoing.unsent().empty() && !self->write_failure) {
+        co_await self->stream.wait_writable();
+        self->send_what_fits();
+        self->announce_change();
+        if (!self->outgoing.unsent().empty()) continue;
         self->queue_due_pong();
+        self->send_what_fits();
     }
     self->writing = false;
     self->announce_change();
@@ -286,22 +309,7 @@ awaitable<void> WebSocket::State::write_all_pending(std::shared_ptr<State> self)
 void WebSocket::State::send_control(Opcode opcode, std::span<const std::byte> payload)
 {
     outgoing.append(opcode, payload);
-    if (writing || write_failure) return;
-    writing = true;
-    continue_writing();
-}
-
-void WebSocket::State::continue_writing()
-{
-    queue_due_pong();
-    if (!outgoing.has_pending() || write_failure) {
-        writing = false;
-        announce_change();
-        return;
-    }
-    asio::co_spawn(stream.executor(), write_all_pending(shared_from_this()), [self = shared_from_this()](std::exception_ptr failure) {
-        if (failure) self->end(Error{Code::internal, "A write failed unexpectedly. The connection was closed."});
-    });
+    flush();
 }
 
 void WebSocket::State::queue_due_pong()
@@ -314,7 +322,7 @@ void WebSocket::State::queue_due_pong()
 void WebSocket::State::fail_writing(const Error& error)
 {
     if (!write_failure) write_failure = error;
-    outgoing.drop_pending();
+    outgoing.drop_unsent();
     close_deadline = std::min(close_deadline, std::chrono::steady_clock::now() + limits.close_limit);
     announce_change();
 }
@@ -441,11 +449,7 @@ void WebSocket::State::ping_or_give_up(Instant now)
 
 void WebSocket::State::release_spare_memory(bool quiet)
 {
-    if (!quiet) return;
-    if (!writing && outgoing.has_spare_memory()) outgoing.release_spare_memory();
-    if (!reading || closing || !incoming.has_spare_memory()) return;
-    release_asked = true;
-    stream.cancel_read();
+    if (quiet) stream.release_spare_memory();
 }
 
 // --- the handle
@@ -469,11 +473,31 @@ WebSocket& WebSocket::operator=(WebSocket&& other) noexcept
 
 Task<Message> WebSocket::read() { return State::read(state_); }
 
+bool WebSocket::has_message() const { return state_->incoming.has_whole_frame(); }
+
+Result<void> WebSocket::send_text(std::string_view text) { return state_->send(Opcode::text, as_bytes(text)); }
+
+Result<void> WebSocket::send_binary(std::span<const std::byte> bytes) { return state_->send(Opcode::binary, bytes); }
+
+Result<std::span<std::byte>> WebSocket::begin_text(std::size_t bytes)
+{
+    if (const Error* error = state_->refusal()) return *error;
+    return state_->outgoing.begin_frame(Opcode::text, bytes);
+}
+
+void WebSocket::finish_text()
+{
+    state_->outgoing.finish_frame();
+    state_->flush();
+}
+
+Task<> WebSocket::sent() { return State::sent(state_, state_->outgoing.queued()); }
+
 Task<> WebSocket::write_text(std::string_view text) { return State::write(state_, Opcode::text, as_bytes(text)); }
 
 Task<> WebSocket::write_binary(std::span<const std::byte> bytes) { return State::write(state_, Opcode::binary, bytes); }
 
-std::size_t WebSocket::unsent_bytes() const { return state_->outgoing.unsent_bytes(); }
+std::size_t WebSocket::unsent_bytes() const { return state_->outgoing.unsent().size(); }
 
 void WebSocket::cancel_read()
 {

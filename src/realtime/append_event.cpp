@@ -13,7 +13,7 @@ constexpr std::string_view head = R"({"type":"input_audio_buffer.append","audio"
 constexpr std::string_view tail = R"("})";
 
 // Base64 works on groups of three bytes; the group across the seam is put together from both parts.
-void encode_parts(std::span<const std::byte> first, std::span<const std::byte> second, char* out)
+char* encode_parts(std::span<const std::byte> first, std::span<const std::byte> second, char* out)
 {
     constexpr std::size_t group_bytes = 3;
     const std::size_t carried = first.size() % group_bytes;
@@ -26,21 +26,26 @@ void encode_parts(std::span<const std::byte> first, std::span<const std::byte> s
         out += audio::base64_encode({seam.data(), carried + borrowed}, out);
         second = second.subspan(borrowed);
     }
-    audio::base64_encode(second, out);
+    return out + audio::base64_encode(second, out);
 }
 
 }  // namespace
 
 std::size_t append_event_bytes(std::size_t pcm_bytes) { return head.size() + audio::base64_encoded_bytes(pcm_bytes) + tail.size(); }
 
+std::size_t write_append_event(std::span<const std::byte> first, std::span<const std::byte> second, char* out)
+{
+    char* at = std::copy(head.begin(), head.end(), out);
+    at = encode_parts(first, second, at);
+    at = std::copy(tail.begin(), tail.end(), at);
+    return static_cast<std::size_t>(at - out);
+}
+
 void build_append_event(std::span<const std::byte> first, std::span<const std::byte> second, std::string& out)
 {
     const std::size_t start = out.size();
-    const std::size_t event_bytes = append_event_bytes(first.size() + second.size());
-    out.resize(start + event_bytes);
-    char* at = std::copy(head.begin(), head.end(), out.data() + start);
-    encode_parts(first, second, at);
-    std::copy(tail.begin(), tail.end(), out.data() + start + event_bytes - tail.size());
+    out.resize(start + append_event_bytes(first.size() + second.size()));
+    write_append_event(first, second, out.data() + start);
 }
 
 std::optional<std::string_view> find_append_audio(std::string_view json)

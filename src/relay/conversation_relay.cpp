@@ -53,6 +53,9 @@ public:
     }
 
 private:
+    // The readers also send what their side's arrival has brought about, in the same breath: no queue, no switch to another coroutine. The writers
+    // have the rest: what a full socket left behind, and what the pacer lets go later.
+
     awaitable<void> read_client()
     {
         while (!stopping_) {
@@ -63,13 +66,12 @@ private:
             }
             metrics_.client_frames_in.add();
             metrics_.client_bytes_in.add(message->bytes.size());
-            if (message->binary) {
+            if (message->binary)
                 co_await take_audio(message->bytes);
-                continue;
-            }
-            session_.on_client_event(message->text(), now());
-            for_upstream_.notify();
-            for_client_.notify();
+            else
+                session_.on_client_event(message->text(), now());
+            // What has come together goes on together.
+            if (!client_.has_message()) pump();
         }
         stop();
     }
@@ -79,28 +81,13 @@ private:
     {
         while (!stopping_ && !pcm.empty()) {
             if (!session_.can_take_client_audio()) {
-                co_await uplink_room_.wait();
+                pump();
+                if (!session_.can_take_client_audio()) co_await uplink_room_.wait();
                 continue;
             }
             const auto piece = pcm.first(std::min(pcm.size(), session_.client_piece_bytes()));
             session_.on_client_audio(piece, now());
             pcm = pcm.subspan(piece.size());
-            for_upstream_.notify();
-            for_client_.notify();
-        }
-    }
-
-    awaitable<void> write_upstream()
-    {
-        std::string event;
-        while (!stopping_) {
-            if (!session_.next_for_upstream(event, now())) {
-                co_await for_upstream_.wait();
-                continue;
-            }
-            const auto sent = co_await upstream_->send(event);
-            if (!sent) break;  // read_upstream learns why
-            if (session_.can_take_client_audio()) uplink_room_.notify();
         }
     }
 
@@ -118,35 +105,76 @@ private:
                 break;
             }
             session_.on_upstream_event(*event, now());
-            for_client_.notify();
-            for_upstream_.notify();
+            if (!upstream_->has_event() || !session_.can_take_upstream()) pump();
+        }
+    }
+
+    void pump()
+    {
+        pump_upstream();
+        pump_client();
+        if (upstream_->unsent_bytes() > 0) for_upstream_.notify();
+        const bool writer_is_needed = client_.unsent_bytes() > 0 || session_.ending() || (client_next_ && *client_next_ < writer_wakes_at_);
+        if (writer_is_needed) for_client_.notify();
+    }
+
+    /// False: the upstream takes nothing any more; read_upstream learns why.
+    bool pump_upstream()
+    {
+        using Kind = conversation::Uplink::Next::Kind;
+        Result<void> posted;
+        while (posted && upstream_->unsent_bytes() == 0) {
+            const auto next = session_.next_for_upstream(now());
+            if (next.kind == Kind::nothing) break;
+            posted = next.kind == Kind::audio ? upstream_->post_audio(next.audio[0], next.audio[1]) : upstream_->post(next.event);
+        }
+        if (session_.can_take_client_audio()) uplink_room_.notify();
+        return posted.has_value();
+    }
+
+    /// Also notes when there is more to send, in client_next_.
+    void pump_client()
+    {
+        using Kind = conversation::Downlink::Next::Kind;
+        client_next_.reset();
+        while (client_sent_ && client_.unsent_bytes() == 0) {
+            const auto next = session_.next_for_client(now());
+            if (next.kind == Kind::nothing) {
+                client_next_ = next.wake_at;
+                break;
+            }
+            metrics_.client_frames_out.add();
+            metrics_.client_bytes_out.add(next.kind == Kind::binary ? next.binary.size() : next.text.size());
+            client_sent_ = next.kind == Kind::binary ? client_.send_binary(next.binary) : client_.send_text(next.text);
+        }
+        if (session_.can_take_upstream()) room_.notify();
+    }
+
+    awaitable<void> write_upstream()
+    {
+        while (!stopping_) {
+            if (!pump_upstream()) break;
+            if (upstream_->unsent_bytes() == 0) {
+                co_await for_upstream_.wait();
+                continue;
+            }
+            const auto sent = co_await upstream_->sent();
+            if (!sent) break;
         }
     }
 
     awaitable<void> write_client()
     {
-        using Kind = conversation::Downlink::Next::Kind;
         while (!stopping_) {
-            const auto next = session_.next_for_client(now());
-            if (next.kind == Kind::nothing) {
-                if (session_.ending() && !next.wake_at) break;  // what the loudspeaker was promised is still sent
-                co_await wait_for_more(next.wake_at);
-                continue;
-            }
-            metrics_.client_frames_out.add();
-            Result<void> sent;
-            if (next.kind == Kind::binary) {
-                metrics_.client_bytes_out.add(next.binary.size());
-                sent = co_await client_.write_binary(next.binary);
-            } else {
-                metrics_.client_bytes_out.add(next.text.size());
-                sent = co_await client_.write_text(next.text);
-            }
-            if (session_.can_take_upstream()) room_.notify();
-            if (!sent) {
-                note_client_end(sent.error());
+            pump_client();
+            if (client_sent_ && client_.unsent_bytes() > 0) client_sent_ = co_await client_.sent();
+            if (!client_sent_) {
+                note_client_end(client_sent_.error());
                 break;
             }
+            if (client_.unsent_bytes() > 0) continue;
+            if (session_.ending() && !client_next_) break;  // what the loudspeaker was promised is still sent
+            co_await wait_for_more();
         }
         if (const auto ending = session_.ending())
             co_await client_.close(ending->close_code, ending->reason);
@@ -155,13 +183,14 @@ private:
         stop();
     }
 
-    awaitable<void> wait_for_more(std::optional<Instant> wake_at)
+    awaitable<void> wait_for_more()
     {
-        if (draining_ && !wake_at) wake_at = now() + drain_poll;  // the loudspeaker falls silent without an event
-        if (wake_at)
-            co_await for_client_.wait_until(*wake_at);
-        else
+        writer_wakes_at_ = client_next_.value_or(Instant::max());
+        if (draining_ && !client_next_) writer_wakes_at_ = now() + drain_poll;  // the loudspeaker falls silent without an event
+        if (writer_wakes_at_ == Instant::max())
             co_await for_client_.wait();
+        else
+            co_await for_client_.wait_until(writer_wakes_at_);
     }
 
     void give_up_start()
@@ -195,6 +224,9 @@ private:
     Metrics& metrics_;
     conversation::Session session_;
     bool stopping_ = false, draining_ = false;
+    Result<void> client_sent_;               ///< how the last send to the client ended
+    std::optional<Instant> client_next_;     ///< when the pacer lets go of more
+    Instant writer_wakes_at_ = Instant::max();
     net::Signal for_upstream_, for_client_, room_, uplink_room_, over_;
     net::TaskGroup loops_;
 };

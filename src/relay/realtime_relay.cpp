@@ -59,8 +59,8 @@ private:
         if (!overlay_) co_return Result<void>{};
         auto executor = co_await asio::this_coro::executor;
         const std::string update = overlay_->first_update();
-        const auto sent = co_await upstream_->send(update);
-        if (!sent) co_return sent.error();
+        const auto posted = upstream_->post(update);
+        if (!posted) co_return posted.error();
         bool late = false;
         const net::Deadline deadline(executor, session_limit, [&] {
             late = true;
@@ -102,8 +102,11 @@ private:
             }
             std::string_view event = message->text();
             if (*changed) event = **changed;
-            const auto sent = co_await upstream_->send(event);
-            if (!sent) co_return;  // upstream_to_client learns why, and says so
+            const auto posted = upstream_->post(event);
+            if (!posted) co_return;  // upstream_to_client learns why, and says so
+            if (upstream_->unsent_bytes() == 0) continue;
+            const auto sent = co_await upstream_->sent();
+            if (!sent) co_return;
         }
         end(1000, {});
     }
@@ -127,7 +130,8 @@ private:
             if (overlay_) changed = overlay_->from_server(*event);
             std::string_view text = *event;
             if (changed) text = *changed;
-            const auto sent = co_await client_.write_text(text);
+            Result<void> sent = client_.send_text(text);
+            if (sent && client_.unsent_bytes() > 0) sent = co_await client_.sent();
             if (!sent) break;
             end_if_drained();
         }

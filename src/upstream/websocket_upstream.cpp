@@ -2,6 +2,7 @@
 
 #include "repartee/base/json.hpp"
 #include "repartee/net/deadline.hpp"
+#include "repartee/realtime/append_event.hpp"
 #include "repartee/realtime/event_type.hpp"
 #include "repartee/upstream/breaker.hpp"
 
@@ -32,11 +33,23 @@ Task<std::string_view> WebSocketUpstream::receive()
     }
 }
 
-Task<> WebSocketUpstream::send(std::string_view event)
+Result<void> WebSocketUpstream::post(std::string_view event)
 {
     metrics_.upstream_frames_out.add();
     metrics_.upstream_bytes_out.add(event.size());
-    co_return co_await socket_.write_text(event);
+    return socket_.send_text(event);
+}
+
+Result<void> WebSocketUpstream::post_audio(std::span<const std::byte> first, std::span<const std::byte> second)
+{
+    const std::size_t bytes = realtime::append_event_bytes(first.size() + second.size());
+    const auto place = socket_.begin_text(bytes);
+    if (!place) return place.error();
+    realtime::write_append_event(first, second, reinterpret_cast<char*>(place->data()));
+    socket_.finish_text();
+    metrics_.upstream_frames_out.add();
+    metrics_.upstream_bytes_out.add(bytes);
+    return {};
 }
 
 awaitable<void> WebSocketUpstream::close()

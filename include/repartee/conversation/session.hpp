@@ -56,8 +56,8 @@ public:
     /// The server goes away: end at the next quiet moment.
     void drain() { draining_ = true; }
 
-    /// The next event for the upstream into `out`. False: nothing now.
-    bool next_for_upstream(std::string& out, Instant now);
+    /// The next event or audio for the upstream.
+    Uplink::Next next_for_upstream(Instant now);
     /// The next text or frame for the client.
     Downlink::Next next_for_client(Instant now);
     /// How much of a client's audio to hand over at once, and whether there is room for it: while not, the client is not read.

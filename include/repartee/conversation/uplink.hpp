@@ -2,10 +2,12 @@
 #include "repartee/audio/resampler.hpp"
 #include "repartee/audio/spsc_ring.hpp"
 
+#include <array>
 #include <cstddef>
 #include <deque>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace repartee::conversation {
@@ -30,8 +32,13 @@ public:
     /// While held only urgent events leave: the upstream does not know the session's settings yet.
     void hold(bool held) { held_ = held; }
 
-    /// Writes the next event for the upstream into `out` (cleared first). False: nothing to send now.
-    bool next(std::string& out);
+    /// What leaves next, already taken out; valid until the next call of anything.
+    struct Next {
+        enum class Kind { nothing, event, audio } kind = Kind::nothing;
+        std::string_view event{};                           ///< JSON
+        std::array<std::span<const std::byte>, 2> audio{};  ///< 24 kHz PCM16 for one append event, in two parts
+    };
+    Next next();
 
     /// Whether another piece_ms_max of audio fits, whatever its rate was.
     bool has_room() const;
@@ -52,6 +59,7 @@ private:
     std::deque<std::string> urgent_;
     std::size_t events_max_, events_bytes_max_;
     std::size_t pinned_bytes_ = 0;
+    std::string current_;
     bool held_ = true;
 };
 

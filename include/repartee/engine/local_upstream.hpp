@@ -35,7 +35,11 @@ public:
     ~LocalUpstream() override;
 
     Task<std::string_view> receive() override;
-    Task<> send(std::string_view event) override;
+    bool has_event() const override;
+    Result<void> post(std::string_view event) override;
+    Result<void> post_audio(std::span<const std::byte> first, std::span<const std::byte> second) override;
+    std::size_t unsent_bytes() const override;
+    Task<> sent() override;
     awaitable<void> close() override;
     std::string_view peer_name() const override { return "local"; }
 

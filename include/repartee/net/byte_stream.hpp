@@ -12,7 +12,7 @@ namespace repartee::net {
 
 class TlsContext;
 
-/// One connected TCP or TLS byte stream. The only class (with its .cpp) that instantiates Asio's TLS templates.
+/// One connected TCP or TLS byte stream.
 /// Not thread-safe: everything on the executor it was made with. At most one read and one write may be outstanding.
 /// Errors: Code::closed (end of stream, reset), Code::cancelled (cancel_read), Code::tls, Code::timeout.
 class ByteStream {
@@ -42,8 +42,19 @@ public:
     /// All of it.
     Task<> write(std::span<const std::byte> bytes);
     Task<> write(std::string_view text);
+
+    /// The same without waiting, for the hot path: what is there or fits now; 0: nothing, await wait_readable() or wait_writable() and try again.
+    /// What try_write() did not take must come first in the next call (TLS may have begun to send it).
+    Result<std::size_t> try_read(std::span<std::byte> buffer);
+    Result<std::size_t> try_write(std::span<const std::byte> bytes);
+    /// False: cancelled (cancel_read()) or closed; then a further try says which. The stream outlives the wait.
+    awaitable<bool> wait_readable();
+    awaitable<bool> wait_writable();
+
     /// Ends an outstanding read with Code::cancelled; no byte is lost, the stream stays usable.
     void cancel_read();
+    /// Gives back what TLS holds between records. For a connection that has fallen quiet.
+    void release_spare_memory();
     /// Orderly end: TLS close_notify when possible, then TCP FIN; bounded by `limit`, then closed.
     awaitable<void> shutdown(std::chrono::milliseconds limit);
     /// Immediate end; outstanding operations finish with Code::closed or cancelled.

@@ -4,8 +4,6 @@
 #include <memory>
 #include <string>
 
-namespace boost::asio::ssl { class context; }
-
 namespace repartee::net {
 
 /// TLS settings shared by many streams; TLS 1.2 or newer. Immutable after construction but for the client's session cache (internally locked).

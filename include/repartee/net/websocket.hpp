@@ -37,8 +37,19 @@ public:
     /// The next whole message; text is checked for UTF-8. Code::closed when the peer closed (see close_code()), Code::protocol, Code::too_large
     /// (both: the close frame has been sent), Code::idle, Code::slow_client, Code::cancelled.
     Task<Message> read();
-    /// The frame is queued at the call, the payload need not outlive it; the Task, to be awaited, ends when the stream has taken the frame. Refused
-    /// (Code::closed, or what ended the connection) from close() or the peer's close on.
+    /// Whether the next read() ends without waiting.
+    bool has_message() const;
+
+    /// Queues a frame and hands the socket what it takes at once; the payload need not outlive the call. Refused (Code::closed, or what ended the
+    /// connection) from close() or the peer's close on. Nothing bounds the queue but the caller: look at unsent_bytes(), await sent().
+    Result<void> send_text(std::string_view text);
+    Result<void> send_binary(std::span<const std::byte> bytes);
+    /// A text frame built in place: the caller fills exactly `bytes`, then calls finish_text() before anything else.
+    Result<std::span<std::byte>> begin_text(std::size_t bytes);
+    void finish_text();
+    /// Ends when the stream has taken all that was queued at the call.
+    Task<> sent();
+    /// send_text(), then sent(). The frame is queued at the call.
     Task<> write_text(std::string_view text);
     Task<> write_binary(std::span<const std::byte> bytes);
     /// Bytes queued or in flight that the socket has not taken yet.

@@ -2,22 +2,32 @@
 #include "repartee/characters/character.hpp"
 #include "repartee/net/awaitable.hpp"
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace repartee::upstream {
 
 /// Anything that speaks Realtime as a server: a WebSocket to OpenAI, or the local engine. A conversation cannot tell them apart.
-/// All calls on one executor; one receive() outstanding at a time; sends queue in call order.
+/// All calls on one executor; one receive() outstanding at a time; posts leave in call order.
 class Upstream {
 public:
     virtual ~Upstream() = default;
     /// The next server event as JSON text, valid until the next receive(). The first is session.created.
     /// Code::closed when it ended; Code::upstream_rejected when it ended for good (bad key, unknown model).
     virtual Task<std::string_view> receive() = 0;
-    /// One client event.
-    virtual Task<> send(std::string_view event) = 0;
+    /// Whether the next receive() ends without waiting.
+    virtual bool has_event() const = 0;
+    /// Queues one client event, which leaves at once when it can. Nothing bounds the queue but the caller: look at unsent_bytes(), await sent().
+    virtual Result<void> post(std::string_view event) = 0;
+    /// 24 kHz PCM16 as one append event; it lies in two parts (a ring's).
+    virtual Result<void> post_audio(std::span<const std::byte> first, std::span<const std::byte> second) = 0;
+    /// What the upstream has not taken yet.
+    virtual std::size_t unsent_bytes() const = 0;
+    /// Ends when all that was posted before has been taken.
+    virtual Task<> sent() = 0;
     /// Orderly, bounded end. An outstanding receive() ends with Code::closed.
     virtual awaitable<void> close() = 0;
     /// What to call it in logs: "local", "api.openai.com".

@@ -21,7 +21,11 @@ public:
     WebSocketUpstream(net::WebSocket socket, std::string peer_name, Metrics& metrics);
 
     Task<std::string_view> receive() override;
-    Task<> send(std::string_view event) override;
+    bool has_event() const override { return socket_.has_message(); }
+    Result<void> post(std::string_view event) override;
+    Result<void> post_audio(std::span<const std::byte> first, std::span<const std::byte> second) override;
+    std::size_t unsent_bytes() const override { return socket_.unsent_bytes(); }
+    Task<> sent() override { return socket_.sent(); }
     awaitable<void> close() override;
     std::string_view peer_name() const override { return peer_name_; }
 

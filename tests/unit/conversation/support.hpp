@@ -3,6 +3,7 @@
 #include "repartee/audio/pcm.hpp"
 #include "repartee/base/json.hpp"
 #include "repartee/conversation/session.hpp"
+#include "repartee/realtime/append_event.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -12,6 +13,18 @@
 namespace test {
 
 using namespace repartee;
+
+/// What leaves for the upstream as the JSON text that arrives there. False: nothing.
+inline bool as_event(const conversation::Uplink::Next& next, std::string& text)
+{
+    using Kind = conversation::Uplink::Next::Kind;
+    text.clear();
+    if (next.kind == Kind::event) text = next.event;
+    if (next.kind == Kind::audio) realtime::build_append_event(next.audio[0], next.audio[1], text);
+    return next.kind != Kind::nothing;
+}
+
+inline bool next(conversation::Uplink& uplink, std::string& text) { return as_event(uplink.next(), text); }
 
 /// A clock that only moves when told to.
 struct Clock {
@@ -92,7 +105,7 @@ public:
     {
         std::vector<json::object> events;
         std::string text;
-        while (session.next_for_upstream(text, clock.now)) events.push_back(json::parse_object(text).value());
+        while (as_event(session.next_for_upstream(clock.now), text)) events.push_back(json::parse_object(text).value());
         return events;
     }
 

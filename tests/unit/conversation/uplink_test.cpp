@@ -10,7 +10,7 @@ std::size_t audio_bytes(Uplink& uplink)
 {
     std::size_t bytes = 0;
     std::string text;
-    while (uplink.next(text)) {
+    while (next(uplink, text)) {
         const auto event = json::parse_object(text).value();
         const auto base64_text = json::find_string(event, "audio");
         if (!base64_text) continue;
@@ -47,11 +47,11 @@ TEST_CASE("while held only urgent events leave")
     std::string text;
     uplink.push_audio(pcm_ms(20, 24'000));
     uplink.push_event("pinned");
-    CHECK(!uplink.next(text));
+    CHECK(!next(uplink, text));
     uplink.push_urgent("urgent");
-    REQUIRE(uplink.next(text));
+    REQUIRE(next(uplink, text));
     CHECK(text == "urgent");
-    CHECK(!uplink.next(text));
+    CHECK(!next(uplink, text));
 }
 
 TEST_CASE("a backlog leaves in events of at most a second")
@@ -61,7 +61,7 @@ TEST_CASE("a backlog leaves in events of at most a second")
     REQUIRE(uplink.push_audio(pcm_ms(2'500, 24'000)));
     int events = 0;
     std::string text;
-    while (uplink.next(text)) ++events;
+    while (next(uplink, text)) ++events;
     CHECK(events == 3);
 }
 
@@ -72,14 +72,14 @@ TEST_CASE("dropping audio spares the turn that has been committed but not sent")
     std::string text;
     uplink.push_audio(pcm_ms(100, 24'000));
     uplink.drop_audio();
-    CHECK(!uplink.next(text));
+    CHECK(!next(uplink, text));
     uplink.push_audio(pcm_ms(100, 24'000));
     uplink.push_event("commit");
     uplink.push_audio(pcm_ms(20, 24'000));
     uplink.drop_audio();
     uplink.push_event("clear");
     std::vector<std::string> sent;
-    while (uplink.next(text)) sent.push_back(text.substr(0, 10));
+    while (next(uplink, text)) sent.push_back(text.substr(0, 10));
     CHECK(sent == Strings{R"({"type":"i)", "commit", R"({"type":"i)", "clear"});
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("waiting events are bounded in bytes too, but a single large one passe
     CHECK(!uplink.push_event("y"));
     uplink.hold(false);
     std::string text;
-    CHECK(uplink.next(text));
+    CHECK(next(uplink, text));
     CHECK(uplink.push_event("y"));
 }
 

@@ -54,13 +54,8 @@ std::optional<Error> feed(MessageReader& reader, std::string_view wire, std::siz
 
 std::string queued(FrameQueue& queue)
 {
-    std::string wire;
-    queue.start_batch();
-    for (auto piece = queue.next_piece(); !piece.empty(); piece = queue.next_piece()) {
-        wire += as_text(piece);
-        queue.advance(piece.size());
-    }
-    queue.finish_batch();
+    const std::string wire = as_text(queue.unsent());
+    queue.take(wire.size());
     return wire;
 }
 
@@ -171,35 +166,48 @@ TEST_CASE("The room grows with what has arrived, not with what a header promises
     std::vector<Received> received;
     const std::string wire = frame(true, Opcode::binary, std::string(1 << 20, 'x'));
     CHECK_FALSE(feed(reader, wire.substr(0, 10), 10, received).has_value());
-    CHECK(reader.room().size() <= 4096);
-    CHECK_FALSE(feed(reader, wire.substr(10, 10'000), 10'000, received).has_value());
-    CHECK(reader.room().size() <= 20'000);
-    CHECK_FALSE(feed(reader, wire.substr(10'010), 1 << 20, received).has_value());
+    CHECK(reader.room().size() <= 16 << 10);
+    CHECK_FALSE(feed(reader, wire.substr(10, 20'000), 20'000, received).has_value());
+    CHECK(reader.room().size() <= 32 << 10);
+    CHECK_FALSE(feed(reader, wire.substr(20'010), 1 << 20, received).has_value());
     REQUIRE(received.size() == 1);
     CHECK(received[0].bytes.size() == 1 << 20);
 }
 
-TEST_CASE("An idle reader gives back what a large message needed")
+TEST_CASE("A waiting reader keeps what it needs, and no byte is lost")
 {
-    MessageReader reader(false, 1 << 20, {});
+    const std::string wire = frame(true, Opcode::binary, std::string(90'000, 'x')) + frame(false, Opcode::text, std::string(9'000, 'y')) +
+                             frame(true, Opcode::continuation, "z") + frame(true, Opcode::text, "goes on");
+    for (const std::size_t piece : {1UL, 100UL, 5'000UL, 100'000UL}) {
+        MessageReader reader(false, 1 << 20, {});
+        std::vector<Received> received;
+        for (std::size_t at = 0; at < wire.size(); at += piece) {
+            CHECK_FALSE(feed(reader, wire.substr(at, piece), piece, received).has_value());
+            reader.release_spare_memory();
+        }
+        REQUIRE(received.size() == 3);
+        CHECK(received[0].bytes == std::string(90'000, 'x'));
+        CHECK(received[1].bytes == std::string(9'000, 'y') + "z");
+        CHECK(received[2].bytes == "goes on");
+    }
+}
+
+TEST_CASE("A reader says whether a whole frame is there")
+{
+    const std::string wire = frame(true, Opcode::text, std::string(300, 'x'));
+    MessageReader reader(false, 1'000, wire.substr(0, 200));
+    CHECK_FALSE(reader.has_whole_frame());
+    const auto none = reader.next();
+    CHECK_FALSE(none->has_value());
     std::vector<Received> received;
-    CHECK_FALSE(feed(reader, frame(true, Opcode::binary, std::string(5'000, 'x')), 5'100, received).has_value());
-    CHECK_FALSE(reader.has_spare_memory());
-    CHECK_FALSE(feed(reader, frame(true, Opcode::binary, std::string(100'000, 'x')), 1 << 20, received).has_value());
-    REQUIRE(reader.has_spare_memory());
-    reader.release_spare_memory();
-    CHECK_FALSE(reader.has_spare_memory());
-    CHECK(reader.room().size() == 4096);
-    CHECK_FALSE(feed(reader, frame(false, Opcode::binary, std::string(90'000, 'x')), 1 << 20, received).has_value());
-    reader.release_spare_memory();  // must not touch the fragments of a message that is under way
-    CHECK_FALSE(feed(reader, frame(true, Opcode::continuation, "y"), 100, received).has_value());
-    REQUIRE(received.size() == 3);
-    CHECK(received[2].bytes == std::string(90'000, 'x') + "y");
-    REQUIRE(reader.has_spare_memory());
-    reader.release_spare_memory();
-    CHECK_FALSE(reader.has_spare_memory());
-    CHECK_FALSE(feed(reader, frame(true, Opcode::text, "goes on"), 100, received).has_value());
-    CHECK(received.back().bytes == "goes on");
+    const auto room = reader.room();
+    const std::string rest = wire.substr(200) + frame(true, Opcode::text, "second");
+    std::memcpy(room.data(), rest.data(), rest.size());
+    reader.commit(rest.size());
+    CHECK(reader.has_whole_frame());
+    CHECK_FALSE(drain(reader, received).has_value());
+    CHECK(received.size() == 2);
+    CHECK_FALSE(reader.has_whole_frame());
 }
 
 TEST_CASE("Discarding skips messages of any size and still sees the close frame")
@@ -212,7 +220,7 @@ TEST_CASE("Discarding skips messages of any size and still sees the close frame"
         std::vector<Received> received;
         CHECK_FALSE(feed(reader, wire, piece, received).has_value());
         CHECK(received == std::vector<Received>{{Opcode::ping, "p"}, {Opcode::close, "\x03\xe8"}});
-        CHECK(reader.room().size() <= 4096);
+        CHECK(reader.room().size() <= 16 << 10);
     }
 }
 
@@ -227,46 +235,38 @@ TEST_CASE("Discarding can begin in the middle of a frame")
     CHECK(received == std::vector<Received>{{Opcode::close, ""}});
 }
 
-TEST_CASE("A queue numbers its batches and counts what is unsent")
+TEST_CASE("A queue keeps what was not taken in place and in order, however it grows")
 {
     FrameQueue queue(false);
-    CHECK(queue.append(Opcode::text, as_bytes("a")) == 1);
-    CHECK(queue.append(Opcode::text, as_bytes("b")) == 1);
-    CHECK(queue.unsent_bytes() == 6);
-    queue.start_batch();
-    CHECK_FALSE(queue.has_pending());
-    CHECK(queue.append(Opcode::text, as_bytes("c")) == 2);
-    CHECK(queue.unsent_bytes() == 9);
-    CHECK(as_text(queue.next_piece()) == "\x81\x01"
-                                         "a\x81\x01"
-                                         "b");
-    queue.advance(4);
-    CHECK(queue.unsent_bytes() == 5);
-    CHECK(queue.next_piece().size() == 2);
-    queue.advance(2);
-    CHECK(queue.next_piece().empty());
-    CHECK(queue.finished_batch() == 0);
-    queue.finish_batch();
-    CHECK(queue.finished_batch() == 1);
-    CHECK(queue.has_pending());
-    CHECK(queue.unsent_bytes() == 3);
+    std::string expected, taken;
+    std::uint64_t seed = 1;
+    for (int i = 0; i < 2'000; ++i) {
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        const std::string payload(seed >> 33 & 0x7ff, static_cast<char>('a' + i % 26));
+        queue.append(Opcode::binary, as_bytes(payload));
+        expected += frame(true, Opcode::binary, payload);
+        const std::size_t n = std::min<std::size_t>(seed >> 20 & 0x7ff, queue.unsent().size());
+        taken += as_text(queue.unsent().first(n));
+        queue.take(n);
+        REQUIRE(queue.queued() == expected.size());
+        REQUIRE(queue.taken() == taken.size());
+    }
+    taken += queued(queue);
+    CHECK(taken == expected);
+    CHECK(queue.unsent().empty());
 }
 
-TEST_CASE("An idle queue gives back what a burst needed, not what is pending")
+TEST_CASE("A frame built in place is the frame appended")
 {
     FrameQueue queue(false);
-    const std::string large(50'000, 'x');
-    queue.append(Opcode::binary, as_bytes("small"));
-    queued(queue);
-    CHECK_FALSE(queue.has_spare_memory());
-    queue.append(Opcode::binary, as_bytes(large));
-    queue.release_spare_memory();
-    CHECK(queued(queue) == frame(true, Opcode::binary, large));
-    REQUIRE(queue.has_spare_memory());
-    queue.release_spare_memory();
-    CHECK_FALSE(queue.has_spare_memory());
-    queue.append(Opcode::text, as_bytes("goes on"));
-    CHECK(queued(queue) == frame(true, Opcode::text, "goes on"));
+    const auto place = queue.begin_frame(Opcode::text, 300);
+    REQUIRE(place.size() == 300);
+    std::memset(place.data(), 'x', place.size());
+    queue.finish_frame();
+    CHECK(queued(queue) == frame(true, Opcode::text, std::string(300, 'x')));
+    queue.append(Opcode::text, as_bytes("dropped"));
+    queue.drop_unsent();
+    CHECK(queue.unsent().empty());
 }
 
 TEST_CASE("A client's frames have a mask of their own each")
