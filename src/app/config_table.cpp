@@ -127,6 +127,14 @@ void add_conversation(std::vector<Setting>& all, Config::Conversation& c)
     s.text("default_character", c.default_character, "Character for /v1/realtime without ?character=. Empty: none, a plain session.");
 }
 
+void add_relay(std::vector<Setting>& all, Config::Relay& c)
+{
+    Section s(all, "relay");
+    s.integer("coalesce_us", c.coalesce_us, 0, 5'000,
+              "A worker that was woken waits so long before it looks again, and then takes everything that has come. Saves CPU on a machine with free cores; "
+              "delays audio by up to this much each way. 0: off.");
+}
+
 void add_limits(std::vector<Setting>& all, Config::Limits& c)
 {
     Section s(all, "limits");
@@ -193,6 +201,7 @@ std::vector<Setting> settings_of(Config& config)
     add_server(all, config.server);
     add_realtime(all, config.realtime);
     add_conversation(all, config.conversation);
+    add_relay(all, config.relay);
     add_limits(all, config.limits);
     add_local(all, config.local);
     add_characters(all, config.characters);

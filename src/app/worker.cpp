@@ -11,6 +11,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
+#include <thread>
+
 namespace repartee::app {
 namespace {
 
@@ -91,7 +93,7 @@ constexpr milliseconds stop_limit{2'000};
 }  // namespace
 
 Worker::Worker(const Config& config, int index, int workers, api::Shared& shared, std::shared_ptr<const net::TlsContext> upstream_tls)
-    : shared_(shared), connections_max_(config.server.connections_max)
+    : shared_(shared), connections_max_(config.server.connections_max), coalesce_(config.relay.coalesce_us)
 {
     if (upstream_tls) {
         auto pool = std::make_unique<upstream::Pool>(context_.get_executor(), endpoint_of(config), pool_settings(config, index, workers),
@@ -137,6 +139,18 @@ awaitable<void> Worker::serve_connection(int native_socket, const net::TlsContex
     }
     const net::Handler& handler = others >= connections_max_ ? refusing_handler_ : handler_;
     co_await net::serve_http(std::move(stream), handler, http_limits_);
+}
+
+void Worker::run()
+{
+    if (coalesce_.count() == 0) {
+        context_.run();
+        return;
+    }
+    while (context_.run_one() > 0) {
+        std::this_thread::sleep_for(coalesce_);
+        context_.poll();
+    }
 }
 
 void Worker::drain()

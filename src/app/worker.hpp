@@ -25,7 +25,7 @@ public:
     void drain();
     /// From any thread: close what is left, so that run() returns.
     void stop();
-    void run() { context_.run(); }
+    void run();
 
 private:
     awaitable<void> serve_connection(int native_socket, const net::TlsContext* tls);
@@ -34,6 +34,7 @@ private:
     api::Shared& shared_;
     net::HttpLimits http_limits_;
     std::int64_t connections_max_;
+    std::chrono::microseconds coalesce_;
     relay::Registry registry_;  // before the context: what the context destroys with it may still sign out here
     asio::io_context context_{1};
     std::unique_ptr<upstream::Source> source_;

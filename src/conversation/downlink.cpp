@@ -181,13 +181,19 @@ Downlink::Next Downlink::text(std::string event)
 Downlink::Next Downlink::samples(std::size_t ring_bytes, Instant now)
 {
     const auto parts = ring_.readable(ring_bytes);
-    in_.resize(ring_bytes / audio::sample_bytes);
+    // At the client's rate already: sent from where it lies; what wraps makes a frame of its own.
+    const bool in_place = resampler_.passes_through() && parts[0].size() % audio::sample_bytes == 0;
+    if (in_place) ring_bytes = parts[0].size();
+    const std::uint64_t count = ring_bytes / audio::sample_bytes;
+    pacer_.on_sent(count, now);
+    if (Item* item = find(sending_item_)) item->sent_samples += count;
+    ring_.consume(ring_bytes);
+    if (in_place) return {Next::Kind::binary, {}, parts[0], {}};
+
+    in_.resize(count);
     auto* to = reinterpret_cast<std::byte*>(in_.data());
     std::memcpy(to, parts[0].data(), parts[0].size());
     if (!parts[1].empty()) std::memcpy(to + parts[0].size(), parts[1].data(), parts[1].size());
-    ring_.consume(ring_bytes);
-    pacer_.on_sent(in_.size(), now);
-    if (Item* item = find(sending_item_)) item->sent_samples += in_.size();
     out_.clear();
     resampler_.process(in_, out_);
     return {Next::Kind::binary, {}, std::as_bytes(std::span(out_)), {}};

@@ -59,6 +59,10 @@ struct Config {
         std::string default_character;     ///< for /v1/realtime without &character=; empty: none
     } conversation;
 
+    struct Relay {
+        std::int64_t coalesce_us = 0;
+    } relay;
+
     struct Limits {
         std::int64_t client_message_bytes_max = 1 << 20;
         std::int64_t client_event_bytes_max = 16 << 20;  ///< /v1/realtime: append events up to 15 MiB

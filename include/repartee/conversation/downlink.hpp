@@ -1,7 +1,7 @@
 #pragma once
 #include "repartee/audio/pacer.hpp"
 #include "repartee/audio/resampler.hpp"
-#include "repartee/audio/spsc_ring.hpp"
+#include "repartee/audio/ring.hpp"
 #include "repartee/base/clock.hpp"
 #include "repartee/base/error.hpp"
 #include "repartee/realtime/audio_delta.hpp"
@@ -100,7 +100,7 @@ private:
     Next samples(std::size_t ring_bytes, Instant now);
 
     DownlinkSettings settings_;
-    audio::SpscRing ring_;
+    audio::Ring ring_;
     audio::Resampler resampler_;
     audio::Pacer pacer_;
     std::deque<std::string> events_;

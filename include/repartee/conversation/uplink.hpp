@@ -1,6 +1,6 @@
 #pragma once
 #include "repartee/audio/resampler.hpp"
-#include "repartee/audio/spsc_ring.hpp"
+#include "repartee/audio/ring.hpp"
 
 #include <array>
 #include <cstddef>
@@ -52,7 +52,7 @@ private:
         std::uint64_t offset;  ///< goes out when the audio before this stream position has gone
         std::string text;
     };
-    audio::SpscRing ring_;
+    audio::Ring ring_;
     audio::Resampler resampler_;
     std::vector<std::int16_t> in_, out_;
     std::deque<PinnedEvent> pinned_;

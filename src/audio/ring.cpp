@@ -1,4 +1,4 @@
-#include "repartee/audio/spsc_ring.hpp"
+#include "repartee/audio/ring.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -19,7 +19,7 @@ std::size_t rounded_capacity(std::size_t bytes)
     return std::bit_ceil(std::max(bytes, static_cast<std::size_t>(sysconf(_SC_PAGESIZE))));
 }
 
-/// `length` bytes from stream offset `offset` on, in at most two parts.
+/// `length` bytes from `offset` on, in at most two parts.
 template <class Byte>
 std::array<std::span<Byte>, 2> parts(Byte* data, std::size_t mask, std::uint64_t offset, std::size_t length)
 {
@@ -30,7 +30,7 @@ std::array<std::span<Byte>, 2> parts(Byte* data, std::size_t mask, std::uint64_t
 
 }  // namespace
 
-SpscRing::SpscRing(std::size_t capacity_bytes) : mask_(rounded_capacity(capacity_bytes) - 1)
+Ring::Ring(std::size_t capacity_bytes) : mask_(rounded_capacity(capacity_bytes) - 1)
 {
     void* const pages = mmap(nullptr, capacity(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (pages == MAP_FAILED) throw std::bad_alloc();
@@ -39,51 +39,43 @@ SpscRing::SpscRing(std::size_t capacity_bytes) : mask_(rounded_capacity(capacity
     madvise(data_, capacity(), MADV_NOHUGEPAGE);
 }
 
-SpscRing::~SpscRing() { munmap(data_, capacity()); }
+Ring::~Ring() { munmap(data_, capacity()); }
 
-std::size_t SpscRing::size() const
-{
-    // In this order, for a third thread: written_ never lags behind an older consumed_. It may have run ahead, hence the limit.
-    const std::uint64_t begin = consumed_.load(std::memory_order_acquire);
-    const std::uint64_t end = written_.load(std::memory_order_acquire);
-    return static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, capacity()));
-}
-
-bool SpscRing::write(std::span<const std::byte> bytes)
+bool Ring::write(std::span<const std::byte> bytes)
 {
     if (bytes.empty()) return true;
     if (bytes.size() > free_space()) return false;
-    const std::uint64_t end = written_.load(std::memory_order_relaxed);
-    const auto [first, second] = parts(data_, mask_, end, bytes.size());
+    const auto [first, second] = parts(data_, mask_, written_ - origin_, bytes.size());
     std::memcpy(first.data(), bytes.data(), first.size());
     if (!second.empty()) std::memcpy(second.data(), bytes.data() + first.size(), second.size());
-    written_.store(end + bytes.size(), std::memory_order_release);
+    written_ += bytes.size();
     return true;
 }
 
-std::array<std::span<std::byte>, 2> SpscRing::writable()
+std::array<std::span<std::byte>, 2> Ring::writable()
 {
-    return parts(data_, mask_, written_.load(std::memory_order_relaxed), free_space());
+    return parts(data_, mask_, written_ - origin_, free_space());
 }
 
-void SpscRing::commit(std::size_t n)
+void Ring::commit(std::size_t n)
 {
     assert(n <= free_space());
-    written_.store(written_.load(std::memory_order_relaxed) + n, std::memory_order_release);
+    written_ += n;
 }
 
-std::array<std::span<const std::byte>, 2> SpscRing::readable(std::size_t limit) const
+std::array<std::span<const std::byte>, 2> Ring::readable(std::size_t limit) const
 {
-    return parts<const std::byte>(data_, mask_, consumed_.load(std::memory_order_relaxed), std::min(size(), limit));
+    return parts<const std::byte>(data_, mask_, consumed_ - origin_, std::min(size(), limit));
 }
 
-void SpscRing::consume(std::size_t n)
+void Ring::consume(std::size_t n)
 {
     assert(n <= size());
-    consumed_.store(consumed_.load(std::memory_order_relaxed) + n, std::memory_order_release);
+    consumed_ += n;
+    if (size() == 0) origin_ = written_;
 }
 
-void SpscRing::release_memory()
+void Ring::release_memory()
 {
     assert(size() == 0);
     madvise(data_, capacity(), MADV_DONTNEED);
