@@ -41,9 +41,10 @@ constexpr Bytes64 spread_order = [] {
     return order;
 }();
 
-/// The three low bytes of every dword, most significant first.
+/// The three low bytes of every dword, most significant first, then 16 times the highest, which is zero.
 constexpr Bytes64 pack_order = [] {
     Bytes64 order{};
+    for (unsigned char& from : order.at) from = 3;
     for (unsigned group = 0; group < 16; ++group)
         for (unsigned i = 0; i < 3; ++i) order.at[group * 3 + i] = static_cast<unsigned char>(group * 4 + 2 - i);
     return order;
@@ -88,6 +89,7 @@ __m512i encode_block_by_shifts(__m512i bytes)
 /// At most 48 bytes, the last ones of the input.
 std::size_t encode_end(const std::byte* in, std::size_t n, char* out)
 {
+    if (n == 0) return 0;  // even a store of nothing touches the page
     const __mmask64 filled = first(n / 3 * 4 + (n % 3 != 0 ? n % 3 + 1 : 0));
     const std::size_t written = (n + 2) / 3 * 4;
     const __m512i characters = encode_block(_mm512_maskz_loadu_epi8(first(n), in));

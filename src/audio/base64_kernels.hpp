@@ -22,6 +22,9 @@ Base64Decoded base64_decode_avx2(const char* in, std::size_t n, std::byte* out) 
 
 std::size_t base64_encode_avx512(const std::byte* in, std::size_t n, char* out) noexcept;
 Base64Decoded base64_decode_avx512(const char* in, std::size_t n, std::byte* out) noexcept;
+#elif defined(__aarch64__)
+std::size_t base64_encode_neon(const std::byte* in, std::size_t n, char* out) noexcept;
+Base64Decoded base64_decode_neon(const char* in, std::size_t n, std::byte* out) noexcept;
 #endif
 
 }  // namespace repartee::audio

@@ -31,7 +31,7 @@ std::string upstream_event(std::string_view type, const std::string& event_id, j
 Session::Session(SessionSettings settings, Metrics& metrics, Instant now)
     : settings_(std::move(settings)),
       metrics_(metrics),
-      persona_(settings_.instructions),
+      persona_(std::move(settings_.instructions)),
       uplink_(settings_.input_hz, settings_.uplink_bytes, settings_.uplink_events_max, settings_.events_bytes_max),
       downlink_(settings_.downlink),
       created_at_(now)

@@ -11,6 +11,8 @@ namespace {
 // 1 s of audio an event: after a stall the backlog leaves in a few events instead of one that some server refuses.
 constexpr std::size_t append_pcm_bytes_max = audio::bytes_of_ms(1000, audio::realtime_hz);
 
+constexpr std::size_t kept_event_bytes_max = 1'024;
+
 }  // namespace
 
 Uplink::Uplink(int input_hz, std::size_t capacity_bytes, std::size_t events_max, std::size_t events_bytes_max)
@@ -88,6 +90,8 @@ Uplink::Next Uplink::next()
     }
     if (sendable == 0) return {};
     sendable = std::min(sendable, append_pcm_bytes_max);
+    // The session's first event carries the whole persona: that memory is not kept for the length of a conversation.
+    if (current_.capacity() > kept_event_bytes_max) std::string().swap(current_);
     const auto parts = ring_.readable(sendable);
     ring_.consume(sendable);
     return {Next::Kind::audio, {}, parts};

@@ -302,11 +302,6 @@ void ByteStream::cancel_read()
     if (state_) state_->socket.readiness.cancel_wait_readable();
 }
 
-void ByteStream::release_spare_memory()
-{
-    if (state_ && state_->secured) state_->tls->release_spare_memory();
-}
-
 awaitable<void> ByteStream::shutdown(milliseconds limit)
 {
     if (!state_) return nothing_to_do();

@@ -28,9 +28,6 @@ public:
     /// How the socket ended, when it did.
     const Moved& socket_end() const { return socket_end_; }
 
-    /// Gives back OpenSSL's buffers, when they are empty.
-    void release_spare_memory() { SSL_free_buffers(ssl_.get()); }
-
 private:
     struct Bio;
     Step step_of(int result);

@@ -1,5 +1,6 @@
 #include "repartee/net/tls_context.hpp"
 
+#include "tls_memory.hpp"
 #include "tls_state.hpp"
 
 #include <openssl/err.h>
@@ -68,12 +69,14 @@ using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 
 Context modern_context(const SSL_METHOD* method)
 {
+    install_tls_memory();
     Context context(SSL_CTX_new(method), &SSL_CTX_free);
     if (!context) throw std::bad_alloc();
     SSL_CTX* const native = context.get();
     SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
     // Renegotiation would make writes read and reads write, and costs a server more than its client.
     SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
     ERR_clear_error();
     return context;
 }

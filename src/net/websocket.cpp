@@ -133,7 +133,6 @@ struct WebSocket::State : std::enable_shared_from_this<State> {
     void start_watch();
     void on_tick(Instant now);
     void ping_or_give_up(Instant now);
-    void release_spare_memory(bool quiet);
 
     struct Reading {
         State& state;
@@ -426,7 +425,6 @@ void WebSocket::State::start_watch()
 
 void WebSocket::State::on_tick(Instant now)
 {
-    const bool quiet = !received_since_tick && pieces_written == pieces_seen;
     // While nobody reads, the silence is our own.
     if (received_since_tick || !reading) heard_at = now;
     received_since_tick = false;
@@ -436,7 +434,6 @@ void WebSocket::State::on_tick(Instant now)
     if (now - write_moved_at >= limits.write_limit) return end(took_no_data(limits.write_limit));
     if (now >= close_deadline) return end(closing ? *closing : *write_failure);
     if (!closing && !write_failure) ping_or_give_up(now);
-    release_spare_memory(quiet);
 }
 
 void WebSocket::State::ping_or_give_up(Instant now)
@@ -445,11 +442,6 @@ void WebSocket::State::ping_or_give_up(Instant now)
     if (writing || now - heard_at < limits.ping_interval || now - pinged_at < limits.ping_interval) return;
     pinged_at = now;
     send_control(Opcode::ping, {});
-}
-
-void WebSocket::State::release_spare_memory(bool quiet)
-{
-    if (quiet) stream.release_spare_memory();
 }
 
 // --- the handle

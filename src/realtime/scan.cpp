@@ -1,12 +1,8 @@
 #include "scan.hpp"
 
-#include <bit>
-#include <charconv>
-#include <cstring>
+#include "scan_block.hpp"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include <charconv>
 
 namespace repartee::realtime::scan {
 namespace {
@@ -51,26 +47,29 @@ bool is_scalar(std::string_view token) { return token == "null" || token == "tru
 
 const char* find_string_special(const char* p, const char* end) noexcept
 {
-#if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i last_control = _mm_set1_epi8(0x1F);
-    const auto special = [&](const char* at) {
-        const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-        const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(block, last_control), block);
-        return _mm_or_si128(control, _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)));
+#if defined(REPARTEE_SCAN_BLOCKS)
+    constexpr std::ptrdiff_t block = 16;
+    // With this bit flipped, '"' stands right above the control characters, and one comparison finds them all.
+    constexpr char quote_bit = 0x02;
+    static_assert(('"' ^ quote_bit) == 0x20);
+    const Block bit = filled_block(quote_bit), last_low = filled_block(0x20), backslash = filled_block('\\');
+    const auto is_low = [&](Block flipped_bytes) { return equal(lesser(flipped_bytes, last_low), flipped_bytes); };
+    const auto marks_at = [&](const char* at) {
+        const Block bytes = load_block(at);
+        return either(is_low(flipped(bytes, bit)), equal(bytes, backslash));
     };
-    // Four blocks a turn: one branch for 64 bytes of base64.
-    while (end - p >= 64) {
-        const __m128i any = _mm_or_si128(_mm_or_si128(special(p), special(p + 16)), _mm_or_si128(special(p + 32), special(p + 48)));
-        if (_mm_movemask_epi8(any) != 0) break;
-        p += 64;
+
+    // Keys and ids end here; what is longer is base64, most often.
+    for (int blocks = 0; blocks < 2 && end - p >= block; ++blocks, p += block)
+        if (const std::size_t found = first_marked(marks_at(p)); found < block) return p + found;
+    for (; end - p >= 4 * block; p += 4 * block) {
+        const Block a = load_block(p), b = load_block(p + block), c = load_block(p + 2 * block), d = load_block(p + 3 * block);
+        const Block lowest = lesser(lesser(flipped(a, bit), flipped(b, bit)), lesser(flipped(c, bit), flipped(d, bit)));
+        const Block slashes = either(either(equal(a, backslash), equal(b, backslash)), either(equal(c, backslash), equal(d, backslash)));
+        if (any_marked(either(is_low(lowest), slashes))) break;
     }
-    while (end - p >= 16) {
-        const auto found = static_cast<unsigned>(_mm_movemask_epi8(special(p)));
-        if (found != 0) return p + std::countr_zero(found);
-        p += 16;
-    }
+    for (; end - p >= block; p += block)
+        if (const std::size_t found = first_marked(marks_at(p)); found < block) return p + found;
 #endif
     while (p != end && !is_special(*p)) ++p;
     return p;

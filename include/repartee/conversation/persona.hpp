@@ -9,7 +9,7 @@ namespace repartee::conversation {
 /// The operator's instructions in a session that also has the client's: the persona leads, the client's follow, and the client is shown only its own.
 class Persona {
 public:
-    explicit Persona(std::string instructions) : instructions_(std::move(instructions)) {}
+    explicit Persona(std::string instructions) : instructions_(std::move(instructions)) { instructions_.shrink_to_fit(); }
 
     const std::string& instructions() const { return instructions_; }
     std::string with(std::string_view clients_instructions) const;

@@ -53,8 +53,6 @@ public:
 
     /// Ends an outstanding read with Code::cancelled; no byte is lost, the stream stays usable.
     void cancel_read();
-    /// Gives back what TLS holds between records. For a connection that has fallen quiet.
-    void release_spare_memory();
     /// Orderly end: TLS close_notify when possible, then TCP FIN; bounded by `limit`, then closed.
     awaitable<void> shutdown(std::chrono::milliseconds limit);
     /// Immediate end; outstanding operations finish with Code::closed or cancelled.
