@@ -1,0 +1,1 @@
+"""The results of bench/run as one HTML file."""
