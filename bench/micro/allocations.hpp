@@ -3,22 +3,18 @@
 
 #include <cstdint>
 
-/// Calls of malloc and its relatives, by this program and by the libraries it uses.
+/// Calls of malloc, calloc and realloc so far, by this program and by the libraries it uses.
 std::uint64_t allocations_so_far();
 
-/// Reports the allocations of the loop it stands before. The first round is not counted: buffers grow then.
+/// Put before the loop of a benchmark, when its buffers have grown; report() behind it.
 class AllocationCount {
 public:
-    explicit AllocationCount(benchmark::State& state) : state_(state), at_start_(allocations_so_far()) {}
-    ~AllocationCount()
+    void report(benchmark::State& state) const
     {
-        const auto rounds = static_cast<double>(state_.iterations());
-        state_.counters["allocations"] = static_cast<double>(allocations_so_far() - at_start_) / rounds;
+        const std::uint64_t now = allocations_so_far();
+        state.counters["allocations"] = static_cast<double>(now - at_start_) / static_cast<double>(state.iterations());
     }
-    AllocationCount(const AllocationCount&) = delete;
-    AllocationCount& operator=(const AllocationCount&) = delete;
 
 private:
-    benchmark::State& state_;
-    std::uint64_t at_start_;
+    std::uint64_t at_start_ = allocations_so_far();
 };

@@ -42,11 +42,12 @@ void build_append(benchmark::State& state)
 {
     const auto pcm = pcm_of(static_cast<std::size_t>(state.range(0)));
     std::vector<char> event(realtime::append_event_bytes(pcm.size()));
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) {
         benchmark::DoNotOptimize(realtime::write_append_event(pcm, {}, event.data()));
         benchmark::ClobberMemory();
     }
+    allocations.report(state);
 }
 
 /// As the ring gives it when it wraps, in the middle of a group of three bytes.
@@ -56,18 +57,20 @@ void build_append_of_two_parts(benchmark::State& state)
     const std::span<const std::byte> all(pcm);
     const std::size_t cut = all.size() / 2 + 1;
     std::vector<char> event(realtime::append_event_bytes(pcm.size()));
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) {
         benchmark::DoNotOptimize(realtime::write_append_event(all.first(cut), all.subspan(cut), event.data()));
         benchmark::ClobberMemory();
     }
+    allocations.report(state);
 }
 
 void find_append(benchmark::State& state)
 {
     const std::string event = append_event(static_cast<std::size_t>(state.range(0)));
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) benchmark::DoNotOptimize(realtime::find_append_audio(event));
+    allocations.report(state);
     state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * event.size()));
 }
 
@@ -76,19 +79,21 @@ void build_delta(benchmark::State& state)
     const auto pcm = pcm_of(static_cast<std::size_t>(state.range(0)));
     std::string event;
     realtime::build_audio_delta(ids, pcm.data(), pcm.size(), event);
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) {
         event.clear();
         realtime::build_audio_delta(ids, pcm.data(), pcm.size(), event);
         benchmark::ClobberMemory();
     }
+    allocations.report(state);
 }
 
 void find_delta(benchmark::State& state)
 {
     const std::string event = delta_event(static_cast<std::size_t>(state.range(0)));
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) benchmark::DoNotOptimize(realtime::find_audio_delta(event));
+    allocations.report(state);
     state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * event.size()));
 }
 
@@ -97,20 +102,22 @@ void take_delta(benchmark::State& state)
 {
     const std::string event = delta_event(static_cast<std::size_t>(state.range(0)));
     std::vector<std::byte> pcm(audio::base64_decoded_bytes_max(event.size()));
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) {
         const bool is_delta = realtime::is_audio_delta(realtime::peek_type(event));
         const auto delta = realtime::find_audio_delta(event);
         if (!is_delta || !delta || !audio::base64_decode(delta->audio_base64, pcm.data())) state.SkipWithError("not a delta");
         benchmark::ClobberMemory();
     }
+    allocations.report(state);
 }
 
 void peek_type(benchmark::State& state)
 {
     const std::string event = delta_event(static_cast<std::size_t>(state.range(0)));
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) benchmark::DoNotOptimize(realtime::peek_type(event));
+    allocations.report(state);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ void write_and_read(benchmark::State& state, std::size_t waiting_bytes)
     const std::vector<std::byte> in(piece_bytes), waiting(waiting_bytes);
     std::vector<std::byte> out(piece_bytes);
     ring.write(waiting);
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) {
         ring.write(in);
         const auto parts = ring.readable(piece_bytes);
@@ -28,6 +28,7 @@ void write_and_read(benchmark::State& state, std::size_t waiting_bytes)
         ring.consume(piece_bytes);
         benchmark::ClobberMemory();
     }
+    allocations.report(state);
     state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * piece_bytes));
 }
 

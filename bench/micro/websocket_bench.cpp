@@ -16,11 +16,12 @@ void mask(benchmark::State& state)
     constexpr std::size_t header_bytes = 8;  // so the payload lies as it does in a buffer of frames
     std::vector<std::byte> buffer(header_bytes + static_cast<std::size_t>(state.range(0)));
     const auto payload = std::span(buffer).subspan(header_bytes);
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) {
         apply_mask(payload, {0x37, 0xFA, 0x21, 0x3D});
         benchmark::ClobberMemory();
     }
+    allocations.report(state);
     state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * payload.size()));
 }
 
@@ -28,8 +29,9 @@ void check_utf8(benchmark::State& state, std::string_view piece)
 {
     std::string text;
     while (text.size() < static_cast<std::size_t>(state.range(0))) text += piece;
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) benchmark::DoNotOptimize(is_valid_utf8(std::as_bytes(std::span(text))));
+    allocations.report(state);
     state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * text.size()));
 }
 
@@ -38,8 +40,9 @@ void parse_header(benchmark::State& state)
     std::byte header[frame_header_bytes_max];
     const std::array<std::uint8_t, 4> key{1, 2, 3, 4};
     const std::size_t bytes = write_frame_header(true, Opcode::binary, 960, &key, header);
-    AllocationCount allocations(state);
+    const AllocationCount allocations;
     for (auto _ : state) benchmark::DoNotOptimize(parse_frame_header({header, bytes}));
+    allocations.report(state);
 }
 
 }  // namespace
