@@ -13,7 +13,7 @@ from runner.targets import added_latency
 from . import bullet, plots
 
 TEMPLATE = pathlib.Path(__file__).with_name("template.html")
-VERDICT_WORDS = {"aim": "aim reached", "must": "must reached", "missed": "missed", None: "not measured"}
+VERDICT_WORDS = {"aim": "aim reached", "must": "must reached", "missed": "missed"}
 
 
 def render(collected):
@@ -22,7 +22,8 @@ def render(collected):
     return string.Template(TEMPLATE.read_text()).substitute(
         summary=_summary(meta, targets),
         tiles="".join(_tiles(runs, targets)),
-        targets="".join(_target_row(target) for target in targets),
+        targets="".join(_target_row(target) for target in targets if target["value"]),
+        not_measured=html.escape(tables.not_measured(targets)),
         charts="".join(_charts(runs)),
         tables="".join(_tables(runs, meta)),
         failures=_failures(runs, meta),
@@ -34,7 +35,7 @@ def render(collected):
 
 def _summary(meta, targets):
     counts = {verdict: sum(target["verdict"] == verdict for target in targets) for verdict in VERDICT_WORDS}
-    measured = len(targets) - counts[None]
+    measured = sum(target["verdict"] is not None for target in targets)
     if not measured:
         return "No target was measured in this run."
     words = [f"Of {measured} targets measured, <b>{counts['aim']}</b> reach their aim"]
@@ -51,7 +52,7 @@ def _tiles(runs, targets):
     def tile(key, figure, words):
         target = by_key[key]
         verdict = target["verdict"]
-        return (f'<div class="tile {verdict or "none"}"><div class="figure">{figure}</div><div class="words">{words}</div>'
+        return (f'<div class="tile {verdict}"><div class="figure">{figure}</div><div class="words">{words}</div>'
                 f'<div class="verdict">{VERDICT_WORDS[verdict]}</div></div>')
 
     def times(key):
@@ -72,14 +73,14 @@ def _target_row(target):
     sign = "≤" if target["less_is_better"] else "≥"
     verdict = target["verdict"]
     unit = f" {target['unit']}" if target["unit"] == "KiB" else ""
-    value = f"<b>{number(target['value']['median'])}{unit}</b>" if target["value"] else "–"
     found = target["value"]
-    between_words = f"{number(found['min'])}–{number(found['max'])}, n {found['n']}" if found and found["n"] > 1 else ""
+    value = f"<b>{number(found['median'])}{unit}</b>"
+    between_words = f"{number(found['min'])}–{number(found['max'])}, n {found['n']}" if found["n"] > 1 else ""
     beside = f'<div class="beside">{html.escape(target["beside"])}</div>' if target["beside"] else ""
     return (f'<tr><td>{html.escape(target["what"])}{beside}</td><td class="num">{value}<div class="beside">{between_words}</div></td>'
             f'<td class="bullet">{bullet.draw(target)}</td>'
-            f'<td class="num">{sign} {number(target["must"])}</td><td class="num">{sign} {number(target["aim"])}</td>'
-            f'<td><span class="pill {verdict or "none"}">{VERDICT_WORDS[verdict]}</span></td></tr>')
+            f'<td class="num">{sign} {target["must"]:g}</td><td class="num">{sign} {target["aim"]:g}</td>'
+            f'<td><span class="pill {verdict}">{VERDICT_WORDS[verdict]}</span></td></tr>')
 
 
 CHARTS = (

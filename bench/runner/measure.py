@@ -81,7 +81,7 @@ def _summary(result):
     integrity = result["integrity"]
     frames = result["frames"]["sent"] + result["frames"]["received"]
     if not frames:
-        raise load.Failed("no frame came or went in the window")
+        raise load.Failed("no frame came or went in the window: is the machine too busy?")
     kept = {
         "frames": frames,
         "frames_a_second": frames / result["window"]["seconds"],

@@ -7,7 +7,7 @@ from .spread import by_repeat, spread
 
 OTHERS_CPU_SHARE_MAX = 0.1  # of one CPU; above it a measurement says more about the rest of the machine
 
-VERDICTS = {"aim": "reached the aim", "must": "reached the must", "missed": "MISSED", None: "not measured"}
+VERDICTS = {"aim": "reached the aim", "must": "reached the must", "missed": "MISSED"}
 
 
 def write(path, results):
@@ -41,12 +41,21 @@ def between(found):
 def targets_table(judged):
     lines = ["| target | must | aim | median (min–max) | |", "|---|---|---|---|---|"]
     for target in judged:
+        if not target["value"]:
+            continue
         sign = "≤" if target["less_is_better"] else "≥"
         beside = f"; {target['beside']}" if target["beside"] else ""
         unit = f" {target['unit']}" if target["unit"] == "KiB" else ""
-        lines.append(f"| {target['what']} | {sign} {number(target['must'])} | {sign} {number(target['aim'])} | {between(target['value'])}{unit}{beside} "
+        lines.append(f"| {target['what']} | {sign} {target['must']:g} | {sign} {target['aim']:g} | {between(target['value'])}{unit}{beside} "
                      f"| {VERDICTS[target['verdict']]} |")
-    return "\n".join(lines)
+    left_out = not_measured(judged)
+    return "\n".join(lines) + (f"\n\n{left_out}" if left_out else "")
+
+
+def not_measured(judged):
+    """The targets that a run said nothing about, in one sentence; empty when there are none."""
+    names = [target["what"] for target in judged if not target["value"]]
+    return f"Not measured in this run: {'; '.join(names)}." if names else ""
 
 
 # Columns of the table of a scenario: (heading, path in the measure, factor).

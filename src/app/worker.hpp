@@ -36,7 +36,7 @@ private:
     std::int64_t connections_max_;
     std::chrono::microseconds coalesce_;
     relay::Registry registry_;  // before the context: what the context destroys with it may still sign out here
-    asio::io_context context_{1};
+    asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // its sockets and timers are this thread's alone; anybody may post
     std::unique_ptr<upstream::Source> source_;
     std::unique_ptr<api::Services> services_;
     net::Handler handler_, refusing_handler_;

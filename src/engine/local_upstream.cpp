@@ -180,19 +180,31 @@ LocalUpstream::~LocalUpstream() { state_->end(); }
 
 Task<std::string_view> LocalUpstream::receive()
 {
-    const auto state = state_;
-    while (state->events.empty()) {
-        if (state->closed) co_return Error{Code::closed, "The session is closed."};
-        co_await state->event_waiting.wait();
+    for (;;) {
+        const auto event = try_receive();
+        if (event) co_return *event;
+        const bool more = co_await wait_event();
+        if (!more) co_return Error{Code::closed, "The session is closed."};
     }
-    state->current = std::move(state->events.front());
-    state->events.pop_front();
-    state->events_bytes -= state->current.size();
-    state->room.notify();
-    co_return std::string_view(state->current);
 }
 
-bool LocalUpstream::has_event() const { return !state_->events.empty(); }
+std::optional<std::string_view> LocalUpstream::try_receive()
+{
+    State& state = *state_;
+    if (state.events.empty()) return std::nullopt;
+    state.current = std::move(state.events.front());
+    state.events.pop_front();
+    state.events_bytes -= state.current.size();
+    state.room.notify();
+    return state.current;
+}
+
+awaitable<bool> LocalUpstream::wait_event()
+{
+    const auto state = state_;
+    while (state->events.empty() && !state->closed) co_await state->event_waiting.wait();
+    co_return !state->events.empty();
+}
 
 Result<void> LocalUpstream::post(std::string_view event)
 {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <utility>
-#include <vector>
 
 namespace repartee::net {
 namespace {
@@ -14,57 +14,70 @@ constexpr std::size_t kept_block_bytes_max = 256 << 10;
 constexpr std::size_t kept_bytes_max = 1 << 20;
 constexpr std::size_t sizes = static_cast<std::size_t>(std::countr_zero(kept_block_bytes_max) - std::countr_zero(Buffer::block_bytes_min)) + 1;
 
-class Store {
-public:
-    Store() = default;
-    ~Store()
-    {
-        for (auto& blocks : free_)
-            for (std::byte* block : blocks) delete[] block;
-    }
-    Store(const Store&) = delete;
-    Store& operator=(const Store&) = delete;
+/// A free block's first bytes say where the next one of its size is.
+struct Store {
+    std::array<std::byte*, sizes> first{};
+    std::size_t kept_bytes = 0;
 
     std::byte* take(std::size_t capacity)
     {
-        if (capacity <= kept_block_bytes_max && !of(capacity).empty()) {
-            std::byte* const block = of(capacity).back();
-            of(capacity).pop_back();
-            kept_bytes_ -= capacity;
-            return block;
-        }
-        return new std::byte[capacity];
+        std::byte** const list = capacity <= kept_block_bytes_max ? &first[place_of(capacity)] : nullptr;
+        if (!list || !*list) return allocate(capacity);
+        std::byte* const block = *list;
+        std::memcpy(list, block, sizeof block);
+        kept_bytes -= capacity;
+        return block;
     }
 
     void give_back(std::byte* block, std::size_t capacity)
     {
-        if (capacity > kept_block_bytes_max || kept_bytes_ + capacity > kept_bytes_max) {
+        if (capacity > kept_block_bytes_max || kept_bytes + capacity > kept_bytes_max) {
             delete[] block;
             return;
         }
-        of(capacity).push_back(block);
-        kept_bytes_ += capacity;
+        std::byte*& list = first[place_of(capacity)];
+        std::memcpy(block, &list, sizeof list);
+        list = block;
+        kept_bytes += capacity;
     }
 
-private:
-    std::vector<std::byte*>& of(std::size_t capacity)
+    void clear()
     {
-        return free_[static_cast<std::size_t>(std::countr_zero(capacity) - std::countr_zero(Buffer::block_bytes_min))];
+        for (std::byte*& list : first)
+            while (list) {
+                std::byte* const block = list;
+                std::memcpy(&list, block, sizeof list);
+                delete[] block;
+            }
+        kept_bytes = kept_bytes_max;  // what comes back later, while the thread ends, goes to the allocator
     }
 
-    std::array<std::vector<std::byte*>, sizes> free_;
-    std::size_t kept_bytes_ = 0;
+    static std::byte* allocate(std::size_t capacity);
+
+    static std::size_t place_of(std::size_t capacity)
+    {
+        return static_cast<std::size_t>(std::countr_zero(capacity) - std::countr_zero(Buffer::block_bytes_min));
+    }
 };
 
-Store& store()
+// Without a constructor or a destructor, so that reaching it costs nothing.
+thread_local constinit Store of_this_thread;
+
+struct Clearing {
+    bool begun = false;
+    ~Clearing() { of_this_thread.clear(); }
+};
+
+std::byte* Store::allocate(std::size_t capacity)
 {
-    thread_local Store of_this_thread;
-    return of_this_thread;
+    thread_local Clearing at_the_end;
+    at_the_end.begun = true;
+    return new std::byte[capacity];
 }
 
 }  // namespace
 
-Buffer::Buffer(std::size_t bytes) : capacity_(std::bit_ceil(std::max(bytes, block_bytes_min))) { data_ = store().take(capacity_); }
+Buffer::Buffer(std::size_t bytes) : capacity_(std::bit_ceil(std::max(bytes, block_bytes_min))) { data_ = of_this_thread.take(capacity_); }
 
 Buffer::Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
 
@@ -80,7 +93,7 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept
 void Buffer::release()
 {
     if (!data_) return;
-    store().give_back(std::exchange(data_, nullptr), std::exchange(capacity_, 0));
+    of_this_thread.give_back(std::exchange(data_, nullptr), std::exchange(capacity_, 0));
 }
 
 }  // namespace repartee::net

@@ -28,7 +28,7 @@ Result<std::optional<MessageReader::Incoming>> MessageReader::next()
     }
     for (;;) {
         frame_bytes_ = 0;
-        if (!skip_discarded()) return std::optional<Incoming>{};
+        if (unread().empty() || !skip_discarded()) return std::optional<Incoming>{};
         const auto parsed = parse_frame_header(unread());
         if (parsed.has_error()) return parsed.error();
         if (!*parsed) return std::optional<Incoming>{};
@@ -84,14 +84,6 @@ bool MessageReader::skip_discarded()
     begin_ += static_cast<std::size_t>(skipped);
     skip_bytes_ -= skipped;
     return skip_bytes_ == 0;
-}
-
-bool MessageReader::has_whole_frame()
-{
-    if (skip_bytes_ > 0) return false;
-    const auto parsed = parse_frame_header(unread());
-    if (parsed.has_error()) return true;
-    return *parsed && unread().size() >= (*parsed)->header_bytes + (*parsed)->payload_bytes;
 }
 
 std::span<std::byte> MessageReader::room()

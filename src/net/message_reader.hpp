@@ -28,9 +28,6 @@ public:
     /// From now on only control frames come out; messages are dropped as they arrive, whatever their size.
     void discard_messages() { discarding_ = true; }
 
-    /// Whether next() would give something now.
-    bool has_whole_frame();
-
     /// To be called before waiting for more: gives back the memory that what is held does not need. No span may be in use.
     void release_spare_memory();
 

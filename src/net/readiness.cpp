@@ -140,6 +140,8 @@ void Readiness::drained() { state_->readable = false; }
 awaitable<bool> Readiness::wait_readable() { return state_->registered ? wait_for(state_->read) : not_registered(); }
 awaitable<bool> Readiness::wait_writable() { return state_->registered ? wait_for(state_->write) : not_registered(); }
 
+bool Readiness::is_awaited() const { return state_->read.waiter.has_value(); }
+
 void Readiness::cancel_wait_readable()
 {
     if (!state_->read.waiter) return;

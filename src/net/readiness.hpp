@@ -22,6 +22,7 @@ public:
     awaitable<bool> wait_readable();
     awaitable<bool> wait_writable();
     void cancel_wait_readable();
+    bool is_awaited() const;  ///< to be readable
 
     /// To be called before the descriptor is closed; ends both waits.
     void forget();

@@ -44,6 +44,8 @@ Error was_silent(milliseconds limit)
     return Error{Code::idle, "Nothing was received for " + std::to_string(limit.count()) + " ms, not even a pong. Connect again."};
 }
 
+awaitable<bool> nothing_comes() { co_return false; }
+
 Error second_read() { return Error{Code::internal, "A read() is outstanding already. Await it first."}; }
 
 }  // namespace
@@ -96,12 +98,15 @@ struct WebSocket::State : std::enable_shared_from_this<State> {
 
     // reading
     static Task<Message> read(std::shared_ptr<State> self);
-    std::optional<Message> next_message();
+    bool receive();
+    bool has_reader() const { return reading || stream.is_awaited(); }
+    std::optional<Message> take();
     void on_received(const Result<std::size_t>& received);
     void on_close_frame(std::span<const std::byte> payload);
     void answer_ping(std::span<const std::byte> payload);
 
     // writing
+    bool is_over() const { return ended || closing; }  ///< for the owner: nothing more comes or goes
     const Error* refusal() const;
     Result<void> send(Opcode opcode, std::span<const std::byte> payload);
     static Task<> sent(std::shared_ptr<State> self, std::uint64_t position);
@@ -155,30 +160,38 @@ struct WebSocket::State : std::enable_shared_from_this<State> {
 
 Task<Message> WebSocket::State::read(std::shared_ptr<State> self)
 {
-    if (self->reading) co_return second_read();
+    // While close() waits for the peer's last words, it is the reader.
+    if (self->reading) co_return self->closing ? *self->closing : second_read();
     const Reading reading(*self);
-    while (!self->ended && !self->closing) {
-        const std::optional<Message> message = self->next_message();
+    while (!self->is_over()) {
+        const std::optional<Message> message = self->take();
         if (message) co_return *message;
-        if (self->closing) break;
+        if (self->receive()) continue;
+        if (self->is_over()) break;
         if (self->cancel_asked) co_return cancelled_by_owner();
-        auto received = self->stream.try_read(self->incoming.room());
-        if (received && *received == 0) {
-            self->incoming.release_spare_memory();
-            co_await self->stream.wait_readable();
-            continue;
-        }
-        self->on_received(received);
+        co_await self->stream.wait_readable();
     }
     co_await finish(self);
     if (!self->ended) co_return cancelled_by_owner();
     co_return *self->ended;
 }
 
-/// A message that has arrived; control frames before it are handled on the way. Otherwise `closing` is set or more bytes are needed.
-std::optional<Message> WebSocket::State::next_message()
+bool WebSocket::State::receive()
 {
-    for (;;) {
+    if (is_over()) return false;
+    const auto received = stream.try_read(incoming.room());
+    if (received && *received == 0) {
+        incoming.release_spare_memory();
+        return false;
+    }
+    on_received(received);
+    return !is_over();
+}
+
+/// A message that has arrived; control frames before it are handled on the way. Otherwise `closing` is set or more bytes are needed.
+std::optional<Message> WebSocket::State::take()
+{
+    while (!is_over()) {
         const auto next = incoming.next();
         if (next.has_error()) {
             begin_failing(next.error().code == Code::too_large ? close_too_large : close_protocol_error, next.error());
@@ -198,6 +211,7 @@ std::optional<Message> WebSocket::State::next_message()
             return std::nullopt;
         }
     }
+    return std::nullopt;
 }
 
 void WebSocket::State::on_received(const Result<std::size_t>& received)
@@ -350,7 +364,7 @@ awaitable<void> WebSocket::State::close(std::shared_ptr<State> self, std::uint16
 {
     self->begin_close(code, reason, Error{Code::closed, "The connection was closed by this side."});
     while (!self->ended) {
-        if (self->reading) {
+        if (self->has_reader()) {
             co_await changed(self);
         } else {
             const Reading reading(*self);
@@ -426,7 +440,7 @@ void WebSocket::State::start_watch()
 void WebSocket::State::on_tick(Instant now)
 {
     // While nobody reads, the silence is our own.
-    if (received_since_tick || !reading) heard_at = now;
+    if (received_since_tick || !has_reader()) heard_at = now;
     received_since_tick = false;
     if (!writing || pieces_written != pieces_seen) write_moved_at = now;
     pieces_seen = pieces_written;
@@ -465,7 +479,14 @@ WebSocket& WebSocket::operator=(WebSocket&& other) noexcept
 
 Task<Message> WebSocket::read() { return State::read(state_); }
 
-bool WebSocket::has_message() const { return state_->incoming.has_whole_frame(); }
+std::optional<Message> WebSocket::take() { return state_->take(); }
+bool WebSocket::receive() { return state_->receive(); }
+
+awaitable<bool> WebSocket::wait_readable()
+{
+    if (state_->is_over()) return nothing_comes();
+    return state_->stream.wait_readable();
+}
 
 Result<void> WebSocket::send_text(std::string_view text) { return state_->send(Opcode::text, as_bytes(text)); }
 
@@ -493,7 +514,7 @@ std::size_t WebSocket::unsent_bytes() const { return state_->outgoing.unsent().s
 
 void WebSocket::cancel_read()
 {
-    if (!state_->reading) return;
+    if (!state_->has_reader()) return;
     state_->cancel_asked = true;
     state_->stream.cancel_read();
     state_->announce_change();

@@ -40,6 +40,38 @@ bool may_be_sent(std::uint16_t code)
 
 constexpr bool is_continuation(std::uint8_t byte) { return (byte & 0xc0) == 0x80; }
 
+/// A vector register that every 64-bit CPU has.
+using WordPair [[gnu::vector_size(16)]] = std::uint64_t;
+
+template <class T>
+T load(const void* at)
+{
+    T value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+}
+
+template <class T>
+void store(void* at, T value)
+{
+    std::memcpy(at, &value, sizeof value);
+}
+
+/// The first byte ≥ 0x80. JSON with base64 in it is ASCII for kilobytes on end; other text has a space or two.
+const std::uint8_t* skip_ascii(const std::uint8_t* at, const std::uint8_t* end)
+{
+    constexpr std::uint64_t high_bits = 0x8080808080808080;
+    while (end - at >= 8 && (load<std::uint64_t>(at) & high_bits) == 0) {
+        at += 8;
+        for (; end - at >= 64; at += 64) {
+            const WordPair any = (load<WordPair>(at) | load<WordPair>(at + 16)) | (load<WordPair>(at + 32) | load<WordPair>(at + 48));
+            if (((any[0] | any[1]) & high_bits) != 0) break;
+        }
+    }
+    while (at != end && *at < 0x80) ++at;
+    return at;
+}
+
 /// Length of the well-formed sequence at the start of `at` that begins with a byte ≥ 0x80; 0 when there is none.
 /// The second byte's range is what excludes overlong forms, surrogates and values over U+10FFFF (Unicode, table 3-7).
 std::size_t multibyte_length(const std::uint8_t* at, std::size_t available)
@@ -118,26 +150,31 @@ std::size_t write_frame_header(bool fin, Opcode opcode, std::uint64_t payload_by
 
 void apply_mask(std::span<std::byte> bytes, const std::array<std::uint8_t, 4>& mask, std::size_t offset)
 {
-    // 32 bytes a round: the compiler turns the inner loop into two vector operations, without asking for a special CPU.
-    std::array<std::uint8_t, 32> pattern;
-    for (std::size_t i = 0; i < pattern.size(); ++i) pattern[i] = mask[(offset + i) % mask.size()];
-    const auto words = std::bit_cast<std::array<std::uint64_t, 4>>(pattern);
+    const int turned_bits = static_cast<int>(offset % mask.size()) * 8;
+    const std::uint32_t key = std::bit_cast<std::uint32_t>(mask);
+    const std::uint32_t turned = std::endian::native == std::endian::little ? std::rotr(key, turned_bits) : std::rotl(key, turned_bits);
+    const std::uint64_t word = std::uint64_t{turned} << 32 | turned;
 
     std::byte* at = bytes.data();
     std::byte* const end = at + bytes.size();
-    for (; end - at >= 32; at += 32) {
-        std::array<std::uint64_t, 4> block;
-        std::memcpy(block.data(), at, 32);
-        for (std::size_t i = 0; i < block.size(); ++i) block[i] ^= words[i];
-        std::memcpy(at, block.data(), 32);
+    const WordPair words{word, word};
+    for (; end - at >= 64; at += 64) {
+        const WordPair a = load<WordPair>(at) ^ words, b = load<WordPair>(at + 16) ^ words;
+        const WordPair c = load<WordPair>(at + 32) ^ words, d = load<WordPair>(at + 48) ^ words;
+        store(at, a);
+        store(at + 16, b);
+        store(at + 32, c);
+        store(at + 48, d);
     }
-    for (; end - at >= 8; at += 8) {
-        std::uint64_t word;
-        std::memcpy(&word, at, 8);
-        word ^= words[0];
-        std::memcpy(at, &word, 8);
+    for (; end - at >= 16; at += 16) store(at, load<WordPair>(at) ^ words);
+    if (end - at >= 8) {
+        store(at, load<std::uint64_t>(at) ^ word);
+        at += 8;
     }
-    for (std::size_t i = 0; at != end; ++at, ++i) *at ^= static_cast<std::byte>(pattern[i]);
+    for (const std::byte bits : std::bit_cast<std::array<std::byte, 8>>(word)) {
+        if (at == end) break;
+        *at++ ^= bits;
+    }
 }
 
 Result<ClosePayload> parse_close_payload(std::span<const std::byte> payload)
@@ -168,20 +205,11 @@ std::string make_close_payload(std::uint16_t code, std::string_view reason)
 
 bool is_valid_utf8(std::span<const std::byte> bytes)
 {
-    constexpr std::uint64_t high_bits = 0x8080808080808080;
     const auto* at = reinterpret_cast<const std::uint8_t*>(bytes.data());
     const auto* const end = at + bytes.size();
     while (at != end) {
-        if (end - at >= 32) {  // JSON with base64 in it is ASCII for kilobytes on end
-            std::array<std::uint64_t, 4> block;
-            std::memcpy(block.data(), at, 32);
-            if (((block[0] | block[1] | block[2] | block[3]) & high_bits) == 0) {
-                at += 32;
-                continue;
-            }
-        }
         if (*at < 0x80) {
-            ++at;
+            at = skip_ascii(at, end);
             continue;
         }
         const std::size_t length = multibyte_length(at, static_cast<std::size_t>(end - at));

@@ -3,6 +3,7 @@
 #include "scan_block.hpp"
 
 #include <charconv>
+#include <utility>
 
 namespace repartee::realtime::scan {
 namespace {
@@ -42,6 +43,76 @@ bool is_number(std::string_view token)
 }
 
 bool is_scalar(std::string_view token) { return token == "null" || token == "true" || token == "false" || is_number(token); }
+
+const char* skip_space(const char* p, const char* end)
+{
+    // Most documents have none: one comparison says so.
+    while (p != end && static_cast<unsigned char>(*p) <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) ++p;
+    return p;
+}
+
+// Each of these returns where what it read ends, or null when it is malformed.
+
+const char* read_text(const char* p, const char* end, Text& out)
+{
+    if (p == end || *p != '"') return nullptr;
+    const char* const start = ++p;
+    out.escaped = false;
+    while ((p = find_string_special(p, end)) != end && *p == '\\') {
+        if (end - p < 2) return nullptr;
+        out.escaped = true;
+        p += 2;
+    }
+    if (p == end || *p != '"') return nullptr;
+    out.raw = {start, static_cast<std::size_t>(p - start)};
+    return p + 1;
+}
+
+const char* skip_nested(const char* p, const char* end)
+{
+    std::uint64_t closes_object = 0;  // one bit a level
+    unsigned depth = 0;
+    Text ignored;
+    do {
+        p = skip_space(p, end);
+        if (p == end) return nullptr;
+        const char c = *p;
+        if (c == '"') {
+            if (!(p = read_text(p, end, ignored))) return nullptr;
+            continue;
+        }
+        ++p;
+        if (c == '{' || c == '[') {
+            if (++depth > depth_max) return nullptr;
+            closes_object = closes_object << 1 | (c == '{' ? 1U : 0U);
+        } else if (c == '}' || c == ']') {
+            if ((closes_object & 1U) != (c == '}' ? 1U : 0U)) return nullptr;
+            closes_object >>= 1;
+            --depth;
+        } else if (c != ',' && c != ':' && !is_scalar_char(c)) {
+            return nullptr;
+        }
+    } while (depth > 0);
+    return p;
+}
+
+const char* read_value(const char* p, const char* end, Value& out)
+{
+    if (p == end) return nullptr;
+    if (*p == '"') {
+        out.kind = Value::Kind::string;
+        return read_text(p, end, out.text);
+    }
+    if (*p == '{' || *p == '[') {
+        out.kind = Value::Kind::nested;
+        return skip_nested(p, end);
+    }
+    const char* const start = p;
+    while (p != end && is_scalar_char(*p)) ++p;
+    out.kind = Value::Kind::scalar;
+    out.token = {start, static_cast<std::size_t>(p - start)};
+    return is_scalar(out.token) ? p : nullptr;
+}
 
 }  // namespace
 
@@ -84,106 +155,29 @@ std::optional<std::int64_t> Value::integer() const
     return number;
 }
 
-void MemberReader::skip_space()
-{
-    while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\r' || *p_ == '\t')) ++p_;
-}
-
-bool MemberReader::take(char c)
-{
-    if (p_ == end_ || *p_ != c) return false;
-    ++p_;
-    return true;
-}
-
-bool MemberReader::read_text(Text& out)
-{
-    if (!take('"')) return false;
-    const char* const start = p_;
-    out.escaped = false;
-    for (;;) {
-        p_ = find_string_special(p_, end_);
-        if (p_ == end_) return false;
-        if (*p_ == '"') break;
-        if (*p_ != '\\' || end_ - p_ < 2) return false;
-        out.escaped = true;
-        p_ += 2;
-    }
-    out.raw = {start, static_cast<std::size_t>(p_ - start)};
-    ++p_;
-    return true;
-}
-
-bool MemberReader::skip_nested()
-{
-    std::uint64_t closes_object = 0;  // one bit a level
-    unsigned depth = 0;
-    Text ignored;
-    do {
-        skip_space();
-        if (p_ == end_) return false;
-        const char c = *p_;
-        if (c == '"') {
-            if (!read_text(ignored)) return false;
-            continue;
-        }
-        ++p_;
-        if (c == '{' || c == '[') {
-            if (++depth > depth_max) return false;
-            closes_object = closes_object << 1 | (c == '{' ? 1U : 0U);
-        } else if (c == '}' || c == ']') {
-            if ((closes_object & 1U) != (c == '}' ? 1U : 0U)) return false;
-            closes_object >>= 1;
-            --depth;
-        } else if (c != ',' && c != ':' && !is_scalar_char(c)) {
-            return false;
-        }
-    } while (depth > 0);
-    return true;
-}
-
-bool MemberReader::read_value(Value& out)
-{
-    if (p_ == end_) return false;
-    if (*p_ == '"') {
-        out.kind = Value::Kind::string;
-        return read_text(out.text);
-    }
-    if (*p_ == '{' || *p_ == '[') {
-        out.kind = Value::Kind::nested;
-        return skip_nested();
-    }
-    const char* const start = p_;
-    while (p_ != end_ && is_scalar_char(*p_)) ++p_;
-    out.kind = Value::Kind::scalar;
-    out.token = {start, static_cast<std::size_t>(p_ - start)};
-    return is_scalar(out.token);
-}
-
-bool MemberReader::read_member()
-{
-    skip_space();
-    if (!read_text(key_)) return false;
-    skip_space();
-    if (!take(':')) return false;
-    skip_space();
-    return read_value(value_);
-}
-
 MemberReader::Step MemberReader::next()
 {
-    skip_space();
-    if (at_ == At::done) return Step::malformed;
-    const bool first = at_ == At::start;
-    if (first && !take('{')) return Step::malformed;
-    at_ = At::done;
-    skip_space();
-    if (take('}')) {
-        skip_space();
-        return p_ == end_ ? Step::end : Step::malformed;
+    const char* p = skip_space(p_, end_);
+    const At at = std::exchange(at_, At::done);
+    if (p == end_ || at == At::done) return Step::malformed;
+    if (at == At::start) {
+        if (*p != '{') return Step::malformed;
+        p = skip_space(p + 1, end_);
     }
-    if (!first && !take(',')) return Step::malformed;
-    if (!read_member()) return Step::malformed;
+    if (p != end_ && *p == '}') {
+        p_ = p + 1;
+        return skip_space(p_, end_) == end_ ? Step::end : Step::malformed;
+    }
+    if (at == At::members) {
+        if (*p != ',') return Step::malformed;
+        p = skip_space(p + 1, end_);
+    }
+    if (!(p = read_text(p, end_, key_))) return Step::malformed;
+    p = skip_space(p, end_);
+    if (p == end_ || *p != ':') return Step::malformed;
+    p = skip_space(p + 1, end_);
+    if (!(p = read_value(p, end_, value_))) return Step::malformed;
+    p_ = p;
     at_ = At::members;
     return Step::member;
 }

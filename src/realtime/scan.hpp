@@ -46,13 +46,6 @@ public:
 private:
     enum class At { start, members, done };
 
-    bool read_member();
-    bool read_text(Text& out);
-    bool read_value(Value& out);
-    bool skip_nested();
-    void skip_space();
-    bool take(char c);
-
     const char* p_;
     const char* end_;
     At at_ = At::start;

@@ -58,73 +58,89 @@ private:
 
     awaitable<void> read_client()
     {
-        while (!stopping_) {
-            const auto message = co_await client_.read();
-            if (!message) {
-                note_client_end(message.error());
-                break;
-            }
-            metrics_.client_frames_in.add();
-            metrics_.client_bytes_in.add(message->bytes.size());
-            if (message->binary)
-                co_await take_audio(message->bytes);
-            else
-                session_.on_client_event(message->text(), now());
+        for (bool open = true; open;) {
+            const Instant at = now();
             // What has come together goes on together.
-            if (!client_.has_message()) pump();
+            while (const auto message = client_.take()) {
+                metrics_.client_frames_in.add();
+                metrics_.client_bytes_in.add(message->bytes.size());
+                if (!message->binary)
+                    session_.on_client_event(message->text(), at);
+                else if (const auto rest = take_audio(message->bytes, at); !rest.empty())
+                    co_await take_rest(rest);
+            }
+            pump(at);
+            while (open && !client_.receive()) open = co_await client_.wait_readable();
+        }
+        if (!stopping_) {
+            const auto end = co_await client_.read();
+            if (!end) note_client_end(end.error());
         }
         stop();
     }
 
-    // In pieces, as there is room: a client may send a whole file in one frame, and is held back by TCP meanwhile.
-    awaitable<void> take_audio(std::span<const std::byte> pcm)
+    /// In pieces, while there is room. Returns what it had no room for: a client may send a whole file in one frame.
+    std::span<const std::byte> take_audio(std::span<const std::byte> pcm, Instant at)
+    {
+        while (!pcm.empty() && session_.can_take_client_audio()) {
+            const auto piece = pcm.first(std::min(pcm.size(), session_.client_piece_bytes()));
+            session_.on_client_audio(piece, at);
+            pcm = pcm.subspan(piece.size());
+        }
+        return pcm;
+    }
+
+    /// The client is held back by TCP meanwhile.
+    awaitable<void> take_rest(std::span<const std::byte> pcm)
     {
         while (!stopping_ && !pcm.empty()) {
-            if (!session_.can_take_client_audio()) {
-                pump();
-                if (!session_.can_take_client_audio()) co_await uplink_room_.wait();
-                continue;
-            }
-            const auto piece = pcm.first(std::min(pcm.size(), session_.client_piece_bytes()));
-            session_.on_client_audio(piece, now());
-            pcm = pcm.subspan(piece.size());
+            pump(now());
+            if (!session_.can_take_client_audio()) co_await uplink_room_.wait();
+            pcm = take_audio(pcm, now());
         }
     }
 
     awaitable<void> read_upstream()
     {
-        while (!stopping_) {
-            if (!session_.can_take_upstream()) {
+        for (bool open = true; open && !stopping_;) {
+            const Instant at = now();
+            bool more = true;
+            while (more && session_.can_take_upstream()) {
+                const auto event = upstream_->try_receive();
+                if (event) session_.on_upstream_event(*event, at);
+                more = event.has_value();
+            }
+            pump(at);
+            if (!more)
+                open = co_await upstream_->wait_event();
+            else if (!session_.can_take_upstream())
                 co_await room_.wait();
-                continue;
-            }
-            const auto event = co_await upstream_->receive();
-            if (!event) {
-                if (!stopping_) session_.on_upstream_lost(event.error());
-                for_client_.notify();
-                break;
-            }
-            session_.on_upstream_event(*event, now());
-            if (!upstream_->has_event() || !session_.can_take_upstream()) pump();
         }
+        Result<void> end;
+        while (end) {
+            const auto event = co_await upstream_->receive();
+            if (!event) end = event.error();
+        }
+        if (!stopping_) session_.on_upstream_lost(end.error());
+        for_client_.notify();
     }
 
-    void pump()
+    void pump(Instant at)
     {
-        pump_upstream();
-        pump_client();
+        pump_upstream(at);
+        pump_client(at);
         if (upstream_->unsent_bytes() > 0) for_upstream_.notify();
         const bool writer_is_needed = client_.unsent_bytes() > 0 || session_.ending() || (client_next_ && *client_next_ < writer_wakes_at_);
         if (writer_is_needed) for_client_.notify();
     }
 
     /// False: the upstream takes nothing any more; read_upstream learns why.
-    bool pump_upstream()
+    bool pump_upstream(Instant at)
     {
         using Kind = conversation::Uplink::Next::Kind;
         Result<void> posted;
         while (posted && upstream_->unsent_bytes() == 0) {
-            const auto next = session_.next_for_upstream(now());
+            const auto next = session_.next_for_upstream(at);
             if (next.kind == Kind::nothing) break;
             posted = next.kind == Kind::audio ? upstream_->post_audio(next.audio[0], next.audio[1]) : upstream_->post(next.event);
         }
@@ -133,12 +149,12 @@ private:
     }
 
     /// Also notes when there is more to send, in client_next_.
-    void pump_client()
+    void pump_client(Instant at)
     {
         using Kind = conversation::Downlink::Next::Kind;
         client_next_.reset();
         while (client_sent_ && client_.unsent_bytes() == 0) {
-            const auto next = session_.next_for_client(now());
+            const auto next = session_.next_for_client(at);
             if (next.kind == Kind::nothing) {
                 client_next_ = next.wake_at;
                 break;
@@ -153,7 +169,7 @@ private:
     awaitable<void> write_upstream()
     {
         while (!stopping_) {
-            if (!pump_upstream()) break;
+            if (!pump_upstream(now())) break;
             if (upstream_->unsent_bytes() == 0) {
                 co_await for_upstream_.wait();
                 continue;
@@ -166,7 +182,7 @@ private:
     awaitable<void> write_client()
     {
         while (!stopping_) {
-            pump_client();
+            pump_client(now());
             if (client_sent_ && client_.unsent_bytes() > 0) client_sent_ = co_await client_.sent();
             if (!client_sent_) {
                 note_client_end(client_sent_.error());

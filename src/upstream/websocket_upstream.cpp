@@ -27,10 +27,25 @@ Task<std::string_view> WebSocketUpstream::receive()
             Error error{code, "The voice service closed the connection (" + std::to_string(close_code) + (reason.empty() ? "" : ", " + reason) + ")."};
             co_return error;
         }
-        metrics_.upstream_frames_in.add();
-        metrics_.upstream_bytes_in.add(message->bytes.size());
-        if (!message->binary) co_return message->text();
+        if (const auto event = event_of(*message)) co_return *event;
     }
+}
+
+std::optional<std::string_view> WebSocketUpstream::try_receive()
+{
+    do {
+        while (const auto message = socket_.take())
+            if (const auto event = event_of(*message)) return event;
+    } while (socket_.receive());
+    return std::nullopt;
+}
+
+std::optional<std::string_view> WebSocketUpstream::event_of(const net::Message& message)
+{
+    metrics_.upstream_frames_in.add();
+    metrics_.upstream_bytes_in.add(message.bytes.size());
+    if (message.binary) return std::nullopt;  // not of the protocol
+    return message.text();
 }
 
 Result<void> WebSocketUpstream::post(std::string_view event)

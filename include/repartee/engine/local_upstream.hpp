@@ -35,7 +35,8 @@ public:
     ~LocalUpstream() override;
 
     Task<std::string_view> receive() override;
-    bool has_event() const override;
+    std::optional<std::string_view> try_receive() override;
+    awaitable<bool> wait_event() override;
     Result<void> post(std::string_view event) override;
     Result<void> post_audio(std::span<const std::byte> first, std::span<const std::byte> second) override;
     std::size_t unsent_bytes() const override;

@@ -50,6 +50,7 @@ public:
     /// False: cancelled (cancel_read()) or closed; then a further try says which. The stream outlives the wait.
     awaitable<bool> wait_readable();
     awaitable<bool> wait_writable();
+    bool is_awaited() const;  ///< somebody is in wait_readable() or read_some()
 
     /// Ends an outstanding read with Code::cancelled; no byte is lost, the stream stays usable.
     void cancel_read();

@@ -3,6 +3,7 @@
 #include "repartee/net/websocket_frame.hpp"
 
 #include <functional>
+#include <optional>
 
 namespace repartee::net {
 
@@ -16,7 +17,7 @@ struct WebSocketLimits {
 
 struct Message {
     bool binary = false;
-    std::span<const std::byte> bytes;  ///< valid until the next read() or close()
+    std::span<const std::byte> bytes;  ///< valid until the next read(), take(), receive() or close()
     std::string_view text() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 };
 
@@ -37,8 +38,11 @@ public:
     /// The next whole message; text is checked for UTF-8. Code::closed when the peer closed (see close_code()), Code::protocol, Code::too_large
     /// (both: the close frame has been sent), Code::idle, Code::slow_client, Code::cancelled.
     Task<Message> read();
-    /// Whether the next read() ends without waiting.
-    bool has_message() const;
+    /// The same without waiting, for the hot path. take(): the next message of those that receive() has fetched. receive(): false when the socket has
+    /// nothing; then await wait_readable(). That one is false when the connection ends: read() sees it through and tells why.
+    std::optional<Message> take();
+    bool receive();
+    awaitable<bool> wait_readable();
 
     /// Queues a frame and hands the socket what it takes at once; the payload need not outlive the call. Refused (Code::closed, or what ended the
     /// connection) from close() or the peer's close on. Nothing bounds the queue but the caller: look at unsent_bytes(), await sent().

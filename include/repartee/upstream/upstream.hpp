@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,11 +16,13 @@ namespace repartee::upstream {
 class Upstream {
 public:
     virtual ~Upstream() = default;
-    /// The next server event as JSON text, valid until the next receive(). The first is session.created.
+    /// The next server event as JSON text, valid until the next one is. The first is session.created.
     /// Code::closed when it ended; Code::upstream_rejected when it ended for good (bad key, unknown model).
     virtual Task<std::string_view> receive() = 0;
-    /// Whether the next receive() ends without waiting.
-    virtual bool has_event() const = 0;
+    /// The same without waiting: an event that has come, else nothing. Then await wait_event() and try again, or, when that says false, receive():
+    /// the session ends, and receive() tells why.
+    virtual std::optional<std::string_view> try_receive() = 0;
+    virtual awaitable<bool> wait_event() = 0;
     /// Queues one client event, which leaves at once when it can. Nothing bounds the queue but the caller: look at unsent_bytes(), await sent().
     virtual Result<void> post(std::string_view event) = 0;
     /// 24 kHz PCM16 as one append event; it lies in two parts (a ring's).

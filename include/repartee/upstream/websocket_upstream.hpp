@@ -21,7 +21,8 @@ public:
     WebSocketUpstream(net::WebSocket socket, std::string peer_name, Metrics& metrics);
 
     Task<std::string_view> receive() override;
-    bool has_event() const override { return socket_.has_message(); }
+    std::optional<std::string_view> try_receive() override;
+    awaitable<bool> wait_event() override { return socket_.wait_readable(); }
     Result<void> post(std::string_view event) override;
     Result<void> post_audio(std::span<const std::byte> first, std::span<const std::byte> second) override;
     std::size_t unsent_bytes() const override { return socket_.unsent_bytes(); }
@@ -34,6 +35,8 @@ public:
     bool is_open() const { return socket_.is_open(); }
 
 private:
+    std::optional<std::string_view> event_of(const net::Message& message);
+
     net::WebSocket socket_;
     std::string peer_name_;
     Metrics& metrics_;

@@ -192,24 +192,6 @@ TEST_CASE("A waiting reader keeps what it needs, and no byte is lost")
     }
 }
 
-TEST_CASE("A reader says whether a whole frame is there")
-{
-    const std::string wire = frame(true, Opcode::text, std::string(300, 'x'));
-    MessageReader reader(false, 1'000, wire.substr(0, 200));
-    CHECK_FALSE(reader.has_whole_frame());
-    const auto none = reader.next();
-    CHECK_FALSE(none->has_value());
-    std::vector<Received> received;
-    const auto room = reader.room();
-    const std::string rest = wire.substr(200) + frame(true, Opcode::text, "second");
-    std::memcpy(room.data(), rest.data(), rest.size());
-    reader.commit(rest.size());
-    CHECK(reader.has_whole_frame());
-    CHECK_FALSE(drain(reader, received).has_value());
-    CHECK(received.size() == 2);
-    CHECK_FALSE(reader.has_whole_frame());
-}
-
 TEST_CASE("Discarding skips messages of any size and still sees the close frame")
 {
     const std::string wire = frame(true, Opcode::binary, std::string(200'000, 'x')) + frame(false, Opcode::text, "cut") +

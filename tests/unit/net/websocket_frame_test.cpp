@@ -106,7 +106,7 @@ TEST_CASE("Masking agrees with the byte-wise definition at every length, alignme
 {
     std::mt19937 random(1);
     const std::array<std::uint8_t, 4> mask{0x37, 0xfa, 0x21, 0x3d};
-    for (std::size_t length = 0; length <= 100; ++length)
+    for (std::size_t length = 0; length <= 160; ++length)
         for (std::size_t start = 0; start < 8; ++start)
             for (std::size_t offset = 0; offset < 5; ++offset) {
                 Bytes buffer(start + length + 1);
@@ -191,6 +191,20 @@ TEST_CASE("UTF-8: what Unicode forbids, also behind and before long runs of ASCI
             CHECK_FALSE(valid_utf8(std::string(before, 'a') + std::string(row)));
             CHECK_FALSE(valid_utf8(std::string(before, 'a') + std::string(row) + std::string(40, 'a')));
         }
+}
+
+TEST_CASE("UTF-8: a byte out of place is found wherever it stands, and a character in place never is")
+{
+    for (std::size_t length = 1; length <= 220; ++length)
+        for (std::size_t at = 0; at < length; ++at) {
+            std::string text(length, 'a');
+            text[at] = '\x80';
+            if (valid_utf8(text)) FAIL("length " << length << ", at " << at);
+            text[at] = '\xc3';
+            if (at + 1 < length) text[at + 1] = '\xa9';
+            if (valid_utf8(text) != (at + 1 < length)) FAIL("length " << length << ", character at " << at);
+        }
+    SUCCEED();
 }
 
 TEST_CASE("UTF-8: agrees with encoding every code point")

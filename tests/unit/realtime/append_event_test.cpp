@@ -67,6 +67,21 @@ TEST_CASE("an append event is added to what the buffer holds")
     CHECK(out.ends_with(R"("})"));
 }
 
+TEST_CASE("an append event written in place fills its bytes and no others")
+{
+    for (std::size_t size = 0; size <= 200; ++size) {
+        const auto pcm = some_bytes(size);
+        const std::span<const std::byte> all(pcm);
+        for (const std::size_t cut : {std::size_t{0}, size / 2, size}) {
+            std::string built;
+            build_append_event(all.first(cut), all.subspan(cut), built);
+            std::string place(append_event_bytes(size) + 128, '~');
+            REQUIRE(write_append_event(all.first(cut), all.subspan(cut), place.data()) == append_event_bytes(size));
+            REQUIRE(place == built + std::string(128, '~'));
+        }
+    }
+}
+
 TEST_CASE("the audio of an append event is found in any order and spacing")
 {
     const std::pair<const char*, const char*> rows[] = {

@@ -55,6 +55,21 @@ TEST_CASE("every byte is judged alike in a vector and alone")
     }
 }
 
+TEST_CASE("every byte is judged alike far behind in a long string")
+{
+    constexpr std::size_t length = 240;
+    for (int byte = 0; byte < 256; ++byte) {
+        const bool is_special = byte < 0x20 || byte == '"' || byte == '\\';
+        for (std::size_t at = 0; at < length; ++at) {
+            std::string text(length, 'A');
+            text[at] = static_cast<char>(byte);
+            const std::size_t found = static_cast<std::size_t>(find_string_special(text.data(), text.data() + length) - text.data());
+            if (found != (is_special ? at : length)) FAIL("byte " << byte << " at " << at << ": found at " << found);
+        }
+    }
+    SUCCEED();
+}
+
 TEST_CASE("members come with their keys and values in order")
 {
     MemberReader members(R"( { "a" : "x\"y" , "b":-12.5e+3,"c":[{"d":"]}"},[]], "e" : null } )");
