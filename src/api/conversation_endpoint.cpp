@@ -97,7 +97,7 @@ net::Reply open_conversation(Services& services, net::Request&& request, const P
     plan.session.character_id = (*character)->id;
     plan.session.voice = (*character)->openai_voice;
     plan.session.language = (*character)->language;
-    plan.session.instructions = characters::build_instructions(**character);
+    plan.session.instructions = [character = *character] { return characters::build_instructions(*character); };
     plan.lease.character = std::move(*character);
     if (const auto read = read_query(request, settings, plan); !read) return respond_error(read.error());
     auto slot = admit(services.shared, request);

@@ -41,7 +41,7 @@ net::Reply open_realtime(Services& services, net::Request&& request, const PathP
     if (!character_id.empty() && !plan.lease.transcription) {
         auto character = find_character(services.shared, character_id);
         if (!character) return respond_refusal(character.error());
-        plan.overlay.emplace(characters::build_instructions(**character), (*character)->openai_voice);
+        plan.overlay.emplace([character = *character] { return characters::build_instructions(*character); }, (*character)->openai_voice);
         plan.lease.character = std::move(*character);
     }
     auto slot = admit(services.shared, request);

@@ -6,9 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
-
-#include <sys/mman.h>
-#include <unistd.h>
+#include <utility>
 
 namespace repartee::audio {
 namespace {
@@ -16,45 +14,34 @@ namespace {
 std::size_t rounded_capacity(std::size_t bytes)
 {
     if (bytes > std::numeric_limits<std::size_t>::max() / 2) throw std::bad_alloc();  // no power of two above it
-    return std::bit_ceil(std::max(bytes, static_cast<std::size_t>(sysconf(_SC_PAGESIZE))));
-}
-
-/// `length` bytes from `offset` on, in at most two parts.
-template <class Byte>
-std::array<std::span<Byte>, 2> parts(Byte* data, std::size_t mask, std::uint64_t offset, std::size_t length)
-{
-    const std::size_t begin = static_cast<std::size_t>(offset) & mask;
-    const std::size_t before_end = std::min(length, mask + 1 - begin);
-    return {std::span<Byte>(data + begin, before_end), std::span<Byte>(data, length - before_end)};
+    return std::bit_ceil(std::max(bytes, Buffer::block_bytes_min));
 }
 
 }  // namespace
 
-Ring::Ring(std::size_t capacity_bytes) : mask_(rounded_capacity(capacity_bytes) - 1)
-{
-    void* const pages = mmap(nullptr, capacity(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (pages == MAP_FAILED) throw std::bad_alloc();
-    data_ = static_cast<std::byte*>(pages);
-    // A huge page would make the first byte of a hardly used ring cost 2 MiB. Kernels without huge pages refuse, which is just as well.
-    madvise(data_, capacity(), MADV_NOHUGEPAGE);
-}
-
-Ring::~Ring() { munmap(data_, capacity()); }
+Ring::Ring(std::size_t capacity_bytes) : capacity_(rounded_capacity(capacity_bytes)) {}
 
 bool Ring::write(std::span<const std::byte> bytes)
 {
     if (bytes.empty()) return true;
     if (bytes.size() > free_space()) return false;
-    const auto [first, second] = parts(data_, mask_, written_ - origin_, bytes.size());
-    std::memcpy(first.data(), bytes.data(), first.size());
-    if (!second.empty()) std::memcpy(second.data(), bytes.data() + first.size(), second.size());
+    grow_for(bytes.size());
+    const std::size_t begin = place(written_);
+    const auto first = bytes.first(std::min(bytes.size(), memory_.capacity() - begin));
+    const auto second = bytes.subspan(first.size());
+    std::memcpy(memory_.data() + begin, first.data(), first.size());
+    if (!second.empty()) std::memcpy(memory_.data(), second.data(), second.size());
     written_ += bytes.size();
     return true;
 }
 
-std::array<std::span<std::byte>, 2> Ring::writable()
+std::span<std::byte> Ring::reserve(std::size_t bytes)
 {
-    return parts(data_, mask_, written_ - origin_, free_space());
+    if (bytes == 0 || bytes > free_space()) return {};
+    grow_for(bytes);
+    const bool wraps = memory_.capacity() - place(written_) < bytes;
+    if (wraps) move_to_start_of(Buffer(memory_.capacity()));
+    return {memory_.data() + place(written_), bytes};
 }
 
 void Ring::commit(std::size_t n)
@@ -65,7 +52,11 @@ void Ring::commit(std::size_t n)
 
 std::array<std::span<const std::byte>, 2> Ring::readable(std::size_t limit) const
 {
-    return parts<const std::byte>(data_, mask_, consumed_ - origin_, std::min(size(), limit));
+    const std::size_t length = std::min(size(), limit);
+    if (length == 0) return {};
+    const std::size_t begin = place(consumed_);
+    const std::size_t before_end = std::min(length, memory_.capacity() - begin);
+    return {std::span<const std::byte>(memory_.data() + begin, before_end), std::span<const std::byte>(memory_.data(), length - before_end)};
 }
 
 void Ring::consume(std::size_t n)
@@ -77,8 +68,24 @@ void Ring::consume(std::size_t n)
 
 void Ring::release_memory()
 {
-    assert(size() == 0);
-    madvise(data_, capacity(), MADV_DONTNEED);
+    if (size() == 0) memory_.release();
+}
+
+void Ring::grow_for(std::size_t more)
+{
+    if (size() + more > memory_.capacity()) move_to_start_of(Buffer(size() + more));
+}
+
+void Ring::move_to_start_of(Buffer other)
+{
+    std::size_t moved = 0;
+    for (const auto& part : readable()) {
+        if (part.empty()) continue;
+        std::memcpy(other.data() + moved, part.data(), part.size());
+        moved += part.size();
+    }
+    memory_ = std::move(other);
+    origin_ = consumed_;
 }
 
 }  // namespace repartee::audio

@@ -63,14 +63,7 @@ Result<void> Downlink::push_audio(const realtime::AudioDelta& delta)
     if (ring_.free_space() < bytes_max)
         return Error{Code::too_large, "The upstream sent more reply audio than limits.downlink_buffer_ms allows."};
 
-    // Straight into the ring where it does not wrap.
-    const auto space = ring_.writable()[0];
-    std::byte* target = space.data();
-    if (space.size() < bytes_max) {
-        decoded_.resize(bytes_max);
-        target = decoded_.data();
-    }
-    const auto decoded = audio::base64_decode(delta.audio_base64, target);
+    const auto decoded = audio::base64_decode(delta.audio_base64, ring_.reserve(bytes_max).data());
     if (!decoded)
         return Error{Code::invalid_audio,
                      "The upstream's audio is not base64 at character " + std::to_string(decoded.error_at) + "; the piece was left out."};
@@ -85,10 +78,7 @@ Result<void> Downlink::push_audio(const realtime::AudioDelta& delta)
         marks_.push_back({ring_.written(), Mark::Kind::start, item->item_id, {}});
     }
     item->received_bytes += decoded.bytes;
-    if (target == space.data())
-        ring_.commit(decoded.bytes);
-    else
-        ring_.write({target, decoded.bytes});
+    ring_.commit(decoded.bytes);
     return {};
 }
 
@@ -225,7 +215,6 @@ std::optional<Downlink::Next> Downlink::pass_mark(Instant now)
     std::string done_event = std::move(mark.event);
     std::string end_event = realtime::server_event("audio.end", {{"item_id", mark.item_id}, {"audio_ms", audio_ms}});
     marks_.pop_front();
-    if (ring_.size() == 0) ring_.release_memory();
     forget_heard(now);
     if (!done_event.empty()) push_event_first(std::move(done_event));
     return text(std::move(end_event));
@@ -248,7 +237,10 @@ Downlink::Next Downlink::next(Instant now)
         if (auto next = pass_mark(now)) return *next;
     }
     const std::uint64_t waiting = available / audio::sample_bytes;
-    if (waiting == 0) return {};
+    if (waiting == 0) {
+        ring_.release_memory();
+        return {};
+    }
     const std::uint64_t wanted = std::min<std::uint64_t>(waiting, audio::bytes_of_ms(settings_.frame.count(), audio::realtime_hz) / audio::sample_bytes);
     const std::uint64_t allowed = pacer_.allowance(now);
     if (allowed < wanted) return {Next::Kind::nothing, {}, {}, pacer_.when_allowed(wanted, now)};

@@ -9,16 +9,15 @@ constexpr std::string_view separator = "\n\n";
 
 std::string Persona::with(std::string_view clients_instructions) const
 {
-    if (clients_instructions.empty()) return instructions_;
-    return instructions_ + std::string(separator) + std::string(clients_instructions);
+    std::string all = instructions();
+    if (!clients_instructions.empty()) all.append(separator).append(clients_instructions);
+    return all;
 }
 
-std::string_view Persona::clients_part(std::string_view all) const
+std::string Persona::clients_part(std::string_view all) const
 {
-    if (!all.starts_with(instructions_)) return {};
-    all.remove_prefix(instructions_.size());
-    if (!all.starts_with(separator)) return {};
-    return all.substr(separator.size());
+    const std::string leading = instructions() + std::string(separator);
+    return all.starts_with(leading) ? std::string(all.substr(leading.size())) : std::string();
 }
 
 void Persona::lead(json::object& object) const
@@ -28,7 +27,7 @@ void Persona::lead(json::object& object) const
 
 void Persona::hide(json::object& session) const
 {
-    session["instructions"] = std::string(clients_part(json::find_string(session, "instructions").value_or("")));
+    session["instructions"] = clients_part(json::find_string(session, "instructions").value_or(""));
 }
 
 }  // namespace repartee::conversation

@@ -18,7 +18,7 @@ json::object* find_member(json::object& event, std::string_view name)
 
 }  // namespace
 
-PersonaOverlay::PersonaOverlay(std::string instructions, std::string voice) : persona_(std::move(instructions)), voice_(std::move(voice)) {}
+PersonaOverlay::PersonaOverlay(Persona::Write instructions, std::string voice) : persona_(std::move(instructions)), voice_(std::move(voice)) {}
 
 std::string PersonaOverlay::first_update() const
 {

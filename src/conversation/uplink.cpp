@@ -88,7 +88,10 @@ Uplink::Next Uplink::next()
         }
         sendable = std::min<std::uint64_t>(sendable, offset - position);
     }
-    if (sendable == 0) return {};
+    if (sendable == 0) {
+        ring_.release_memory();
+        return {};
+    }
     sendable = std::min(sendable, append_pcm_bytes_max);
     // The session's first event carries the whole persona: that memory is not kept for the length of a conversation.
     if (current_.capacity() > kept_event_bytes_max) std::string().swap(current_);

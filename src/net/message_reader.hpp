@@ -1,5 +1,5 @@
 #pragma once
-#include "buffer.hpp"
+#include "repartee/base/buffer.hpp"
 #include "repartee/net/websocket_frame.hpp"
 
 #include <vector>

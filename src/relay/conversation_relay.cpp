@@ -12,6 +12,9 @@ Instant now() { return std::chrono::steady_clock::now(); }
 
 constexpr milliseconds drain_poll{50};
 
+// A burst goes on in parts: what the client's socket would take must not count as waiting for a slow client.
+constexpr int burst_events_max = 8;
+
 /// The four loops of one conversation. Lives in run_conversation's frame, which waits for all of them.
 class ConversationRelay {
 public:
@@ -105,7 +108,7 @@ private:
         for (bool open = true; open && !stopping_;) {
             const Instant at = now();
             bool more = true;
-            while (more && session_.can_take_upstream()) {
+            for (int taken = 0; taken < burst_events_max && more && session_.can_take_upstream(); ++taken) {
                 const auto event = upstream_->try_receive();
                 if (event) session_.on_upstream_event(*event, at);
                 more = event.has_value();

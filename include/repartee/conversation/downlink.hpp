@@ -7,7 +7,7 @@
 #include "repartee/realtime/audio_delta.hpp"
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <optional>
 #include <span>
 #include <string>
@@ -103,15 +103,14 @@ private:
     audio::Ring ring_;
     audio::Resampler resampler_;
     audio::Pacer pacer_;
-    std::deque<std::string> events_;
+    std::list<std::string> events_;
     std::size_t events_bytes_ = 0;
-    std::deque<Mark> marks_;
-    std::deque<Item> items_;
+    std::list<Mark> marks_;
+    std::list<Item> items_;
     std::string sending_item_;           ///< whose samples leave now
-    std::deque<std::string> cut_items_;  ///< the newest few: their late audio is dropped
+    std::list<std::string> cut_items_;  ///< the newest few: their late audio is dropped
     std::string current_text_;
     std::vector<std::int16_t> in_, out_;
-    std::vector<std::byte> decoded_;
 };
 
 }  // namespace repartee::conversation

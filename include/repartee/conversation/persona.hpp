@@ -1,6 +1,7 @@
 #pragma once
 #include "repartee/base/json.hpp"
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -9,12 +10,15 @@ namespace repartee::conversation {
 /// The operator's instructions in a session that also has the client's: the persona leads, the client's follow, and the client is shown only its own.
 class Persona {
 public:
-    explicit Persona(std::string instructions) : instructions_(std::move(instructions)) { instructions_.shrink_to_fit(); }
+    /// Writes the operator's instructions, the same each time: several KiB that are needed a few times in a conversation, and not kept between.
+    using Write = std::function<std::string()>;
 
-    const std::string& instructions() const { return instructions_; }
+    explicit Persona(Write write) : write_(std::move(write)) {}
+
+    std::string instructions() const { return write_(); }
     std::string with(std::string_view clients_instructions) const;
     /// The client's part of what the service has; empty when the persona does not lead it.
-    std::string_view clients_part(std::string_view all) const;
+    std::string clients_part(std::string_view all) const;
 
     /// Puts the persona before the `instructions` of a session or response object, where it has any.
     void lead(json::object& object) const;
@@ -22,7 +26,7 @@ public:
     void hide(json::object& session) const;
 
 private:
-    std::string instructions_;
+    Write write_;
 };
 
 }  // namespace repartee::conversation

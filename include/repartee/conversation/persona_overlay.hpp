@@ -11,7 +11,7 @@ namespace repartee::conversation {
 /// client sets. Audio passes unparsed. Pure.
 class PersonaOverlay {
 public:
-    PersonaOverlay(std::string instructions, std::string voice);
+    PersonaOverlay(Persona::Write instructions, std::string voice);
 
     /// The session.update that opens the session, for the upstream.
     std::string first_update() const;

@@ -19,7 +19,7 @@ namespace repartee::conversation {
 struct SessionSettings {
     std::string id;            ///< "sess_…", ours
     std::string character_id;
-    std::string instructions;  ///< the persona
+    Persona::Write instructions;  ///< the character's
     std::string voice;
     std::string language;      ///< ISO-639-1 hint for the transcription; may be empty
     std::string transcription_model;  ///< empty: none
@@ -106,7 +106,7 @@ private:
     bool uplink_full_ = false;
     std::string model_;
     std::set<std::string> generating_;                ///< ids of the responses the upstream works on; several only beside the conversation
-    std::deque<std::string> cut_responses_;           ///< the newest few: what still comes of them is dropped
+    std::list<std::string> cut_responses_;           ///< the newest few: what still comes of them is dropped
     std::vector<std::string> deferred_deletes_;       ///< items that were never heard, deleted when their response is done
     std::optional<Instant> uplink_waiting_since_, downlink_waiting_since_, turn_ended_at_;
     Instant created_at_;

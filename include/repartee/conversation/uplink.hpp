@@ -4,7 +4,7 @@
 
 #include <array>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,8 +55,8 @@ private:
     audio::Ring ring_;
     audio::Resampler resampler_;
     std::vector<std::int16_t> in_, out_;
-    std::deque<PinnedEvent> pinned_;
-    std::deque<std::string> urgent_;
+    std::list<PinnedEvent> pinned_;
+    std::list<std::string> urgent_;
     std::size_t events_max_, events_bytes_max_;
     std::size_t pinned_bytes_ = 0;
     std::string current_;

@@ -6,6 +6,8 @@ using conversation::PersonaOverlay;
 
 namespace {
 
+std::string write_persona() { return "PERSONA"; }
+
 // The event that goes on instead of the given one; nullopt: the given one does.
 std::optional<std::string> passed(const PersonaOverlay& overlay, std::string_view event) { return overlay.from_client(event).value(); }
 
@@ -13,7 +15,7 @@ std::optional<std::string> passed(const PersonaOverlay& overlay, std::string_vie
 
 TEST_CASE("the character's session is opened with its persona and voice")
 {
-    const PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay(write_persona, "sage");
     const auto update = json::parse_object(overlay.first_update()).value();
     CHECK(json::find_string(update, "session.type") == "realtime");
     CHECK(json::find_string(update, "session.instructions") == "PERSONA");
@@ -22,7 +24,7 @@ TEST_CASE("the character's session is opened with its persona and voice")
 
 TEST_CASE("the client's first event is session.created with the session in force, without the persona")
 {
-    const PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay(write_persona, "sage");
     std::string out;
     CHECK(overlay.open(R"({"type":"rate_limits.updated"})", out) == PersonaOverlay::Progress::waiting);
     REQUIRE(overlay.open(R"({"type":"session.updated","session":{"id":"sess_1","instructions":"PERSONA"}})", out) == PersonaOverlay::Progress::live);
@@ -34,7 +36,7 @@ TEST_CASE("the client's first event is session.created with the session in force
 
 TEST_CASE("a refused persona ends the opening")
 {
-    const PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay(write_persona, "sage");
     std::string out;
     CHECK(overlay.open(R"({"type":"error","error":{"message":"no"}})", out) == PersonaOverlay::Progress::refused);
     CHECK(out == "no");
@@ -42,7 +44,7 @@ TEST_CASE("a refused persona ends the opening")
 
 TEST_CASE("the client's instructions follow the persona, its voice does not replace the character's")
 {
-    const PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay(write_persona, "sage");
     const auto changed =
         passed(overlay, R"({"type":"session.update","event_id":"1","session":{"type":"realtime","instructions":"Be brief.","audio":{"output":{"voice":"alloy","speed":1.2}}}})");
     REQUIRE(changed);
@@ -57,7 +59,7 @@ TEST_CASE("the client's instructions follow the persona, its voice does not repl
 
 TEST_CASE("one response's own instructions and voice do not push the character aside")
 {
-    const PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay(write_persona, "sage");
     const auto changed = passed(overlay, R"({"type":"response.create","response":{"instructions":"Be a pirate.","audio":{"output":{"voice":"ash"}}}})");
     REQUIRE(changed);
     const auto event = json::parse_object(*changed).value();
@@ -67,7 +69,7 @@ TEST_CASE("one response's own instructions and voice do not push the character a
 
 TEST_CASE("no spelling of an update slips past the persona")
 {
-    const PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay(write_persona, "sage");
     for (const char* update : {R"({"type":"session\u002eupdate","session":{"instructions":"x","audio":{"output":{"voice":"ash"}}}})",
                                R"({"type":"session.update","session":{"instructions":"x","audio":{"output":{"v\u006fice":"ash"}}}})",
                                R"({"type":"input_audio_buffer.append","audio":"AAAA","session":{"instructions":"x","audio":{"output":{"voice":"ash"}}},"type":"session.update"})"}) {
@@ -81,7 +83,7 @@ TEST_CASE("no spelling of an update slips past the persona")
 
 TEST_CASE("audio passes as it is, and what is not an update of the session too")
 {
-    const PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay(write_persona, "sage");
     CHECK(passed(overlay, R"({"type":"input_audio_buffer.append","audio":"AAAA"})") == std::optional<std::string>());
     CHECK(!overlay.from_server(R"({"type":"response.done"})"));
     CHECK(passed(overlay, R"({"type":"session.update","session":"text"})") == std::optional<std::string>(R"({"type":"session.update","session":"text"})"));
@@ -89,7 +91,7 @@ TEST_CASE("audio passes as it is, and what is not an update of the session too")
 
 TEST_CASE("what cannot be read here is not passed on to someone who might read it")
 {
-    const PersonaOverlay overlay("PERSONA", "sage");
+    const PersonaOverlay overlay(write_persona, "sage");
     std::string deep = R"({"type":"session.update","session":{"instructions":"x","tools":)";
     for (int i = 0; i < 40; ++i) deep += '[';
     for (int i = 0; i < 40; ++i) deep += ']';

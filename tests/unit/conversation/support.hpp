@@ -70,7 +70,7 @@ public:
         conversation::SessionSettings settings;
         settings.id = "sess_ours";
         settings.character_id = "park_jihoon";
-        settings.instructions = "PERSONA";
+        settings.instructions = [] { return std::string("PERSONA"); };
         settings.voice = "sage";
         settings.language = "ko";
         settings.transcription_model = "whisper-1";

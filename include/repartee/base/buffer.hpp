@@ -1,7 +1,7 @@
 #pragma once
 #include <cstddef>
 
-namespace repartee::net {
+namespace repartee {
 
 /// A block of bytes from this thread's store. A connection holds one only while it has bytes to keep, so that thousands of quiet connections share the
 /// few blocks that are in use at any moment, and the busy ones do not allocate.
@@ -25,4 +25,4 @@ private:
     std::size_t capacity_ = 0;
 };
 
-}  // namespace repartee::net
+}  // namespace repartee

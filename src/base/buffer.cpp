@@ -1,4 +1,4 @@
-#include "buffer.hpp"
+#include "repartee/base/buffer.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-namespace repartee::net {
+namespace repartee {
 namespace {
 
 // Larger blocks are rare, and go back to the allocator.
@@ -96,4 +96,4 @@ void Buffer::release()
     of_this_thread.give_back(std::exchange(data_, nullptr), std::exchange(capacity_, 0));
 }
 
-}  // namespace repartee::net
+}  // namespace repartee
