@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::int64_t close_limit_ns = 2 * ns_per_s;
 constexpr std::int64_t before_ticking_ns = 5 * ns_per_ms;
+// Who watches the relay reads its figures when the window is announced to be over: no session may end meanwhile.
+constexpr std::int64_t after_window_ns = 100 * ns_per_ms;
 constexpr std::int64_t held_speech_ns = ns_per_s;
 
 std::int64_t ns_of(double seconds) { return static_cast<std::int64_t>(seconds * static_cast<double>(ns_per_s)); }
@@ -122,6 +124,7 @@ void LoadRun::drain()
 {
     tick_timer_.disarm();
     for (const auto& session : sessions_) session->work().pause();
+    run_until(now_ns() + after_window_ns);
     loop_.run_until(now_ns() + config_.drain_limit_ms * ns_per_ms, [&] {
         return std::ranges::all_of(sessions_, [](const auto& session) { return session->has_ended() || session->work().settled(); });
     });

@@ -105,7 +105,7 @@ def step_line(step, made):
     """What the progress says of a step that is done."""
     parts = []
     for path, text in (("cpu_us_a_frame", "{:.1f} µs CPU a frame"), ("syscalls_a_frame", "{:.2f} system calls a frame"),
-                       ("allocations_a_frame", "{:.4f} allocations a frame"), ("talking_kib_a_session", "{:.0f} KiB a session"),
+                       ("allocations_a_frame", "{:.2f} allocations a frame"), ("talking_kib_a_session", "{:.0f} KiB a session"),
                        ("encode_of_memcpy", "encode {:.2f} of memcpy"), ("decode_of_memcpy", "decode {:.2f}"),
                        ("sessions_within_limit", "{:.0f} sessions"), ("created_us.p50", "{:.0f} µs to session.created"),
                        ("latency_us.p50", "p50 {:.0f} µs"), ("latency_us.p99", "p99 {:.0f} µs")):
