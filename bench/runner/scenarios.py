@@ -67,7 +67,7 @@ def scenarios(quick):
         Scenario("latency_own_cpu", "CPU a frame and latency, the relay on a CPU of its own", ("direct", *ALL),
                  ({"sessions": 200, "own_cpu": True, **window},), measure.stream),
         Scenario("syscalls", "System calls a frame", ALL, ({"sessions": 200, "own_cpu": True, **window},), measure.count_syscalls),
-        Scenario("allocations", "Allocations a frame", ("nginx", "haproxy", "repartee"), ({"sessions": 50, **window},), measure.count_allocations),
+        Scenario("allocations", "Allocations a frame", ("nginx", "haproxy", "repartee"), ({"sessions": 50, **window, "warmup_s": 4},), measure.count_allocations),
         Scenario("memory", "Memory a session", RELAYS, ({"sessions": 200, "frame_ms": 20, "own_cpu": True, **held},
                                                         {"sessions": 1000, "frame_ms": 100, "own_cpu": True, **held}), measure.memory),
         Scenario("scaling", "CPU a frame with many sessions", ("nginx", "repartee"),
