@@ -19,6 +19,19 @@ constexpr std::size_t cut_responses_kept = 16;
 
 json::object client_format(int hz) { return {{"type", "audio/pcm"}, {"rate", hz}}; }
 
+/// What a session.update makes of a session: its members replace the session's, one by one down to those of audio.input and audio.output.
+void overlay(json::object& session, const json::object& update)
+{
+    for (const auto& [key, value] : update) {
+        json::value& member = session[key];
+        const bool has_parts = key == "audio" || key == "input" || key == "output";
+        if (has_parts && member.is_object() && value.is_object())
+            overlay(member.get_object(), value.get_object());
+        else
+            member = value;
+    }
+}
+
 std::string upstream_event(std::string_view type, const std::string& event_id, json::object members)
 {
     json::object event{{"type", type}, {"event_id", event_id}};
@@ -157,8 +170,9 @@ void Session::on_upstream_event(std::string_view text, Instant now)
     if (realtime::is_audio_delta(type)) return take_delta(text, now);
 
     if (type == "session.created") {
-        if (auto event = json::parse_object(text)) model_ = json::find_string(*event, "session.model").value_or("");
-        return start_upstream();
+        const auto event = json::parse_object(text);
+        const json::object* offered = event ? json::find_object(*event, "session") : nullptr;
+        return start_upstream(offered ? *offered : json::object());
     }
     if (type == "session.updated") {
         auto event = json::parse_object(text);
@@ -201,9 +215,10 @@ void Session::on_response_done(const std::string& response_id)
     if (generating_.empty()) flush_deferred_deletes();
 }
 
-void Session::start_upstream()
+void Session::start_upstream(json::object offered)
 {
     if (state_ != State::starting) return;
+    model_ = json::find_string(offered, "model").value_or("");
     json::object input{{"format", client_format(audio::realtime_hz)}, {"turn_detection", to_json(settings_.turn_detection)}};
     if (!settings_.transcription_model.empty()) {
         json::object transcription{{"model", settings_.transcription_model}};
@@ -217,6 +232,10 @@ void Session::start_upstream()
                          {"instructions", persona_.instructions()},
                          {"audio", json::object{{"input", std::move(input)}, {"output", std::move(output)}}}};
     if (settings_.output_tokens_max > 0) session["max_output_tokens"] = settings_.output_tokens_max;
+    // The client need not wait for the service's consent, a whole round trip: what it says meanwhile is kept, and a refusal ends the conversation.
+    overlay(offered, session);
+    announced_ = client_view(std::move(offered));
+    downlink_.push_event_first(realtime::server_event("session.created", {{"session", announced_}}));
     to_upstream_first(upstream_event("session.update", own_event_id(), {{"session", std::move(session)}}));
 }
 
@@ -224,8 +243,8 @@ void Session::go_live(const json::object& upstream_session, Instant now)
 {
     state_ = State::live;
     metrics_.session_start.observe(now - created_at_);
-    // First of all, also before what the upstream may have said meanwhile.
-    downlink_.push_event_first(realtime::server_event("session.created", {{"session", client_view(upstream_session)}}));
+    json::object view = client_view(upstream_session);
+    if (view != std::exchange(announced_, json::object())) to_client(realtime::server_event("session.updated", {{"session", std::move(view)}}));
     if (settings_.greeting) to_upstream_first(upstream_event("response.create", own_event_id(), {}));
     uplink_.hold(false);
 }
@@ -371,8 +390,6 @@ Downlink::Next Session::next_for_client(Instant now)
         downlink_.push_event(realtime::error_event({Code::busy, "The server is shutting down. Connect again in a moment."}));
         ending_ = Ending{1001, "going_away"};
     }
-    // Nothing may precede session.created, but a conversation that never came to life ends with its error.
-    if (state_ == State::starting && !ending_) return {};
     auto next = downlink_.next(now);
     if (next.kind != Downlink::Next::Kind::binary) return next;
     if (const auto since = std::exchange(turn_ended_at_, std::nullopt)) metrics_.reply_first_audio.observe(now - *since);

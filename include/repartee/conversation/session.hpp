@@ -73,7 +73,7 @@ public:
 private:
     enum class State { starting, live };
 
-    void start_upstream();
+    void start_upstream(json::object offered);
     void go_live(const json::object& upstream_session, Instant now);
     json::object client_view(json::object upstream_session) const;
     void handle_client_event(realtime::ClientEvent event, Instant now);
@@ -105,8 +105,9 @@ private:
     bool draining_ = false;
     bool uplink_full_ = false;
     std::string model_;
+    json::object announced_;                          ///< the session as session.created showed it, until the service has agreed
     std::set<std::string> generating_;                ///< ids of the responses the upstream works on; several only beside the conversation
-    std::list<std::string> cut_responses_;           ///< the newest few: what still comes of them is dropped
+    std::list<std::string> cut_responses_;            ///< the newest few: what still comes of them is dropped
     std::vector<std::string> deferred_deletes_;       ///< items that were never heard, deleted when their response is done
     std::optional<Instant> uplink_waiting_since_, downlink_waiting_since_, turn_ended_at_;
     Instant created_at_;

@@ -18,7 +18,7 @@ TEST_CASE("the session is configured before anything of the client's is passed o
     CHECK(json::find_int(update[0], "session.audio.input.format.rate") == 24'000);
     CHECK(json::find_int(update[0], "session.audio.input.turn_detection.silence_duration_ms") == 500);
     CHECK(json::find_string(update[0], "session.audio.input.transcription.language") == "ko");
-    CHECK(script.to_client().events.empty());
+    CHECK(script.to_client().order == Strings{"session.created"});
 
     script.upstream({{"type", "session.updated"}, {"session", json::object{{"id", "theirs"}}}});
     CHECK(types(script.to_upstream()) == Strings{"input_audio_buffer.append", "response.create"});
@@ -44,6 +44,33 @@ TEST_CASE("session.created is first, shows the client's own rates and never the 
     CHECK(json::find_int(created, "session.audio.input.format.rate") == 16'000);
     CHECK(json::find_int(created, "session.audio.output.format.rate") == 48'000);
     CHECK(json::find_string(created, "session.instructions") == "");
+}
+
+TEST_CASE("session.updated follows session.created only when the service made something else of the session")
+{
+    const json::object offered{{"id", "theirs"},
+                               {"type", "realtime"},
+                               {"tools", json::array()},
+                               {"audio", json::object{{"input", json::object{{"noise_reduction", nullptr}}}, {"output", json::object{{"voice", "marin"}, {"speed", 1.0}}}}}};
+    for (const bool agreed : {true, false}) {
+        Script script;
+        script.upstream({{"type", "session.created"}, {"session", offered}});
+        const auto created = script.to_client();
+        REQUIRE(created.order == Strings{"session.created"});
+        CHECK(json::find_string(created.events[0], "session.audio.output.voice") == "sage");
+        CHECK(json::find_number(created.events[0], "session.audio.output.speed") == 1.0);
+        CHECK(json::find(created.events[0], "session.tools"));
+
+        json::object in_force = offered;
+        const auto update = script.to_upstream();
+        for (const auto& [key, value] : *json::find_object(update[0], "session"))
+            if (key != "audio") in_force[key] = value;
+        json::object& audio = in_force["audio"].as_object();
+        for (const auto& [key, value] : *json::find_object(update[0], "session.audio.input")) audio["input"].as_object()[key] = value;
+        audio["output"].as_object()["voice"] = agreed ? "sage" : "alloy";
+        script.upstream({{"type", "session.updated"}, {"session", in_force}});
+        CHECK(script.to_client().order == (agreed ? Strings{} : Strings{"session.updated"}));
+    }
 }
 
 TEST_CASE("audio and events keep the order in which the client sent them")
@@ -346,8 +373,8 @@ TEST_CASE("a refused session ends with the service's words")
     script.upstream({{"type", "session.created"}, {"session", json::object{}}});
     script.upstream({{"type", "error"}, {"error", json::object{{"code", "invalid_value"}, {"message", "No such voice."}}}});
     const auto out = script.to_client();
-    REQUIRE(out.order == Strings{"error"});
-    CHECK(std::string(json::find_string(out.events[0], "error.message").value()).find("No such voice.") != std::string::npos);
+    REQUIRE(out.order == Strings{"session.created", "error"});
+    CHECK(std::string(json::find_string(out.events[1], "error.message").value()).find("No such voice.") != std::string::npos);
     REQUIRE(script.session.ending());
     CHECK(script.session.ending()->close_code == 1011);
 }
