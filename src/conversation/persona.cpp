@@ -16,6 +16,7 @@ std::string Persona::with(std::string_view clients_instructions) const
 
 std::string Persona::clients_part(std::string_view all) const
 {
+    if (all.empty()) return {};
     const std::string leading = instructions() + std::string(separator);
     return all.starts_with(leading) ? std::string(all.substr(leading.size())) : std::string();
 }

@@ -172,13 +172,13 @@ void Session::on_upstream_event(std::string_view text, Instant now)
     if (type == "session.created") {
         const auto event = json::parse_object(text);
         const json::object* offered = event ? json::find_object(*event, "session") : nullptr;
-        return start_upstream(offered ? *offered : json::object());
+        return announce(offered ? *offered : json::object());
     }
     if (type == "session.updated") {
         auto event = json::parse_object(text);
         const json::object* session = event ? json::find_object(*event, "session") : nullptr;
         if (!session) return report({Code::protocol, "The upstream sent a session.updated without a session."});
-        if (state_ == State::starting) return go_live(*session, now);
+        if (state_ != State::live) return go_live(*session, now);
         const json::object* input = json::find_object(*session, "audio.input");
         if (input && input->contains("turn_detection"))
             if (auto read = realtime::read_turn_detection(input->at("turn_detection"), settings_.turn_detection, "session.audio.input.turn_detection"))
@@ -215,10 +215,9 @@ void Session::on_response_done(const std::string& response_id)
     if (generating_.empty()) flush_deferred_deletes();
 }
 
-void Session::start_upstream(json::object offered)
+/// What the service is asked for, but for the persona.
+json::object Session::wanted_session() const
 {
-    if (state_ != State::starting) return;
-    model_ = json::find_string(offered, "model").value_or("");
     json::object input{{"format", client_format(audio::realtime_hz)}, {"turn_detection", to_json(settings_.turn_detection)}};
     if (!settings_.transcription_model.empty()) {
         json::object transcription{{"model", settings_.transcription_model}};
@@ -229,13 +228,28 @@ void Session::start_upstream(json::object offered)
     json::object output{{"format", client_format(audio::realtime_hz)}, {"voice", settings_.voice}};
     json::object session{{"type", "realtime"},
                          {"output_modalities", json::array{"audio"}},
-                         {"instructions", persona_.instructions()},
+                         {"instructions", ""},
                          {"audio", json::object{{"input", std::move(input)}, {"output", std::move(output)}}}};
     if (settings_.output_tokens_max > 0) session["max_output_tokens"] = settings_.output_tokens_max;
-    // The client need not wait for the service's consent, a whole round trip: what it says meanwhile is kept, and a refusal ends the conversation.
-    overlay(offered, session);
+    return session;
+}
+
+/// The client need not wait for the service's consent, a whole round trip: what it says meanwhile is kept, and a refusal ends the conversation.
+void Session::announce(json::object offered)
+{
+    if (state_ != State::offered) return;
+    state_ = State::starting;
+    model_ = json::find_string(offered, "model").value_or("");
+    overlay(offered, wanted_session());
     announced_ = client_view(std::move(offered));
     downlink_.push_event_first(realtime::server_event("session.created", {{"session", announced_}}));
+    update_due_ = true;
+}
+
+void Session::start_upstream()
+{
+    json::object session = wanted_session();
+    session["instructions"] = persona_.instructions();
     to_upstream_first(upstream_event("session.update", own_event_id(), {{"session", std::move(session)}}));
 }
 
@@ -300,7 +314,7 @@ void Session::on_upstream_error(std::string_view text)
     const std::string_view quoted = event ? json::find_string(*event, "error.event_id").value_or("") : "";
     const std::string message = event ? std::string(json::find_string(*event, "error.message").value_or("")) : std::string(text.substr(0, 200));
     const std::string code = event ? std::string(json::find_string(*event, "error.code").value_or("")) : "";
-    if (state_ == State::starting)
+    if (state_ != State::live)
         return fail({Code::upstream_rejected, "The voice service refused the session: " + message, {}, code}, 1011);
     if (quoted.starts_with(own_prefix)) {
         // E.g. a truncate that came when the item was already gone: nothing the client could do about it.
@@ -376,6 +390,7 @@ std::size_t Session::client_piece_bytes() const { return audio::bytes_of_ms(Upli
 
 Uplink::Next Session::next_for_upstream(Instant now)
 {
+    if (std::exchange(update_due_, false)) start_upstream();
     const auto next = uplink_.next();
     if (next.kind != Uplink::Next::Kind::nothing && uplink_waiting_since_ && uplink_.pending_audio_bytes() == 0) {
         metrics_.relay_uplink.observe(now - *uplink_waiting_since_);

@@ -37,6 +37,7 @@ public:
     awaitable<void> run(std::chrono::milliseconds session_limit)
     {
         session_.on_upstream_event(session_created_, now());
+        pump_client(now());  // session.created, before the persona goes the other way
         loops_.spawn(read_client());
         loops_.spawn(write_upstream());
         loops_.spawn(read_upstream());

@@ -11,6 +11,9 @@ namespace {
 
 Instant now() { return std::chrono::steady_clock::now(); }
 
+// A conversation that begins shall not share its first milliseconds with the opening of the next one's connection.
+constexpr milliseconds refill_pause{20};
+
 std::string model_query(const std::string& model) { return "model=" + net::percent_encode(model); }
 
 }  // namespace
@@ -60,6 +63,10 @@ awaitable<void> Pool::refill()
         }
         if (now() < breaker_.next_attempt()) {
             co_await changed_.wait_until(breaker_.next_attempt());
+            continue;
+        }
+        if (now() < refill_at_) {
+            co_await changed_.wait_until(refill_at_);
             continue;
         }
         ++opening_;
@@ -120,6 +127,8 @@ Task<Lease> Pool::lease(LeaseRequest request)
     const bool configured = !request.transcription && (request.model.empty() || request.model == settings_.model);
     while (configured && !warm_.empty()) {
         const std::shared_ptr<Warm> warm = warm_.front();
+        // Counted from the first of several: a stream of new conversations does not put it off for ever.
+        if (now() >= refill_at_) refill_at_ = now() + refill_pause;
         drop(warm);
         warm->leased = true;
         warm->opened.upstream->cancel_receive();

@@ -71,9 +71,11 @@ public:
     const std::string& id() const { return settings_.id; }
 
 private:
-    enum class State { starting, live };
+    enum class State { offered, starting, live };
 
-    void start_upstream(json::object offered);
+    json::object wanted_session() const;
+    void announce(json::object offered);
+    void start_upstream();
     void go_live(const json::object& upstream_session, Instant now);
     json::object client_view(json::object upstream_session) const;
     void handle_client_event(realtime::ClientEvent event, Instant now);
@@ -100,7 +102,8 @@ private:
     Persona persona_;
     Uplink uplink_;
     Downlink downlink_;
-    State state_ = State::starting;
+    State state_ = State::offered;
+    bool update_due_ = false;  ///< the session.update that starts the service's side: written once the client has its session.created
     std::optional<Ending> ending_;
     bool draining_ = false;
     bool uplink_full_ = false;

@@ -52,6 +52,7 @@ private:
     std::minstd_rand random_{std::random_device{}()};
     std::list<std::shared_ptr<Warm>> warm_;
     int opening_ = 0;
+    Instant refill_at_{};
     bool stopping_ = false;
     net::Signal changed_;
     net::TaskGroup tasks_;
