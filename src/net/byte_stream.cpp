@@ -295,6 +295,11 @@ Result<std::size_t> ByteStream::try_write(std::span<const std::byte> bytes)
 }
 
 awaitable<bool> ByteStream::wait_readable() { return state_->socket.readiness.wait_readable(); }
+void ByteStream::look_again()
+{
+    if (state_) state_->socket.readiness.look_again();
+}
+
 bool ByteStream::is_awaited() const { return state_ && state_->socket.readiness.is_awaited(); }
 awaitable<bool> ByteStream::wait_writable() { return state_->socket.readiness.wait_writable(); }
 

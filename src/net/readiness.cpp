@@ -95,6 +95,14 @@ struct Readiness::State : std::enable_shared_from_this<Readiness::State> {
         if (op.waiter) op.resume(registered);
     }
 
+    /// Posted, so that the other coroutine never runs inside of the caller.
+    void resume_later(Op& op, bool ready)
+    {
+        Waiter taken = std::move(*op.waiter);
+        op.waiter.reset();
+        asio::post(executor, asio::append(std::move(taken), ready));
+    }
+
     void forget()
     {
         if (!std::exchange(registered, false)) return;
@@ -137,6 +145,13 @@ Readiness::~Readiness() { forget(); }
 bool Readiness::readable() const { return state_->readable; }
 void Readiness::drained() { state_->readable = false; }
 
+void Readiness::look_again()
+{
+    if (!state_->registered) return;
+    state_->readable = true;
+    if (state_->read.waiter) state_->resume_later(state_->read, true);
+}
+
 awaitable<bool> Readiness::wait_readable() { return state_->registered ? wait_for(state_->read) : not_registered(); }
 awaitable<bool> Readiness::wait_writable() { return state_->registered ? wait_for(state_->write) : not_registered(); }
 
@@ -144,11 +159,7 @@ bool Readiness::is_awaited() const { return state_->read.waiter.has_value(); }
 
 void Readiness::cancel_wait_readable()
 {
-    if (!state_->read.waiter) return;
-    // Posted, so that the other coroutine never runs inside of the caller.
-    Waiter taken = std::move(*state_->read.waiter);
-    state_->read.waiter.reset();
-    asio::post(state_->executor, asio::append(std::move(taken), false));
+    if (state_->read.waiter) state_->resume_later(state_->read, false);
 }
 
 void Readiness::forget() { state_->forget(); }

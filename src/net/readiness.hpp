@@ -17,6 +17,8 @@ public:
     /// False from drained() to the next arrival.
     bool readable() const;
     void drained();
+    /// As if something had arrived. An error that follows the last bytes at once comes with their event, and the read of the bytes does not tell.
+    void look_again();
 
     /// False: cancelled, or forget() was called.
     awaitable<bool> wait_readable();

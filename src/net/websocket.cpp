@@ -5,6 +5,7 @@
 #include "repartee/base/clock.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -14,6 +15,9 @@
 
 namespace repartee::net {
 namespace {
+
+// So many reads in a row, then it is the turn of the thread's other connections.
+constexpr int receives_max = 16;
 
 // One try to send is this long at most, so that progress shows.
 constexpr std::size_t piece_bytes_max = 64 << 10;
@@ -46,6 +50,12 @@ Error was_silent(milliseconds limit)
 
 awaitable<bool> nothing_comes() { co_return false; }
 
+awaitable<bool> next_turn(asio::any_io_executor executor)
+{
+    co_await asio::post(executor, asio::use_awaitable);
+    co_return true;
+}
+
 Error second_read() { return Error{Code::internal, "A read() is outstanding already. Await it first."}; }
 
 }  // namespace
@@ -61,6 +71,7 @@ struct WebSocket::State : std::enable_shared_from_this<State> {
     MessageReader incoming;
     FrameQueue outgoing;
 
+    int receives = 0;                ///< since the reader last waited
     bool reading = false;
     bool cancel_asked = false;       ///< by the owner of the read
     bool writing = false;            ///< the stream took not all; a coroutine waits to go on
@@ -99,6 +110,7 @@ struct WebSocket::State : std::enable_shared_from_this<State> {
     // reading
     static Task<Message> read(std::shared_ptr<State> self);
     bool receive();
+    awaitable<bool> wait_readable();
     bool has_reader() const { return reading || stream.is_awaited(); }
     std::optional<Message> take();
     void on_received(const Result<std::size_t>& received);
@@ -169,7 +181,7 @@ Task<Message> WebSocket::State::read(std::shared_ptr<State> self)
         if (self->receive()) continue;
         if (self->is_over()) break;
         if (self->cancel_asked) co_return cancelled_by_owner();
-        co_await self->stream.wait_readable();
+        co_await self->wait_readable();
     }
     co_await finish(self);
     if (!self->ended) co_return cancelled_by_owner();
@@ -178,7 +190,8 @@ Task<Message> WebSocket::State::read(std::shared_ptr<State> self)
 
 bool WebSocket::State::receive()
 {
-    if (is_over()) return false;
+    if (is_over() || receives == receives_max) return false;
+    ++receives;
     const auto received = stream.try_read(incoming.room());
     if (received && *received == 0) {
         incoming.release_spare_memory();
@@ -186,6 +199,12 @@ bool WebSocket::State::receive()
     }
     on_received(received);
     return !is_over();
+}
+
+awaitable<bool> WebSocket::State::wait_readable()
+{
+    if (is_over()) return nothing_comes();
+    return std::exchange(receives, 0) == receives_max ? next_turn(stream.executor()) : stream.wait_readable();
 }
 
 /// A message that has arrived; control frames before it are handled on the way. Otherwise `closing` is set or more bytes are needed.
@@ -441,6 +460,7 @@ void WebSocket::State::on_tick(Instant now)
 {
     // While nobody reads, the silence is our own.
     if (received_since_tick || !has_reader()) heard_at = now;
+    if (!received_since_tick && has_reader()) stream.look_again();
     received_since_tick = false;
     if (!writing || pieces_written != pieces_seen) write_moved_at = now;
     pieces_seen = pieces_written;
@@ -482,11 +502,7 @@ Task<Message> WebSocket::read() { return State::read(state_); }
 std::optional<Message> WebSocket::take() { return state_->take(); }
 bool WebSocket::receive() { return state_->receive(); }
 
-awaitable<bool> WebSocket::wait_readable()
-{
-    if (state_->is_over()) return nothing_comes();
-    return state_->stream.wait_readable();
-}
+awaitable<bool> WebSocket::wait_readable() { return state_->wait_readable(); }
 
 Result<void> WebSocket::send_text(std::string_view text) { return state_->send(Opcode::text, as_bytes(text)); }
 

@@ -14,8 +14,12 @@ struct TcpPair {
     net::ByteStream near, far;
 };
 
+struct TcpSockets {
+    int near, far;
+};
+
 /// Two ends of one TCP connection over loopback. A small `buffer_bytes` lets a writer feel early that nobody reads.
-inline TcpPair tcp_pair(asio::any_io_executor executor, int buffer_bytes = 0)
+inline TcpSockets tcp_sockets(int buffer_bytes = 0)
 {
     const auto require = [](bool good) {
         if (!good) throw std::runtime_error("no loopback connection");
@@ -40,6 +44,12 @@ inline TcpPair tcp_pair(asio::any_io_executor executor, int buffer_bytes = 0)
     const int far = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     require(far >= 0);
     ::close(listener);
+    return {near, far};
+}
+
+inline TcpPair tcp_pair(asio::any_io_executor executor, int buffer_bytes = 0)
+{
+    const auto [near, far] = tcp_sockets(buffer_bytes);
     return {net::ByteStream::adopt_tcp(executor, near), net::ByteStream::adopt_tcp(executor, far)};
 }
 

@@ -50,6 +50,8 @@ public:
     /// False: cancelled (cancel_read()) or closed; then a further try says which. The stream outlives the wait.
     awaitable<bool> wait_readable();
     awaitable<bool> wait_writable();
+    /// Ends the wait to be readable as if something had come, so that what the event loop did not tell is found.
+    void look_again();
     bool is_awaited() const;  ///< somebody is in wait_readable() or read_some()
 
     /// Ends an outstanding read with Code::cancelled; no byte is lost, the stream stays usable.

@@ -669,6 +669,52 @@ TEST_CASE("An end of the stream without a close frame is 1006")
     CHECK(outcome.messages == std::vector<std::string>{"whole"});
 }
 
+TEST_CASE("A reset that comes with the last bytes is found, although the event loop tells of both at once")
+{
+    Outcome outcome;
+    const auto test = [&]() -> awaitable<void> {
+        const auto executor = co_await asio::this_coro::executor;
+        const auto sockets = testing::tcp_sockets();
+        WebSocketLimits limits;
+        limits.close_limit = 40ms;
+        WebSocket socket(ByteStream::adopt_tcp(executor, sockets.far), Role::server, limits);
+        const std::string last = frame(true, Opcode::text, "last words");
+        ::send(sockets.near, last.data(), last.size(), MSG_NOSIGNAL);
+        const linger reset{1, 0};
+        ::setsockopt(sockets.near, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        ::close(sockets.near);
+        co_await read_until_error(socket, outcome);
+    };
+    run_coroutine(test());
+    CHECK(outcome.messages == std::vector<std::string>{"last words"});
+    CHECK(outcome.code == Code::closed);
+}
+
+TEST_CASE("A peer that has sent much does not keep its thread from the others")
+{
+    Outcome outcome;
+    std::size_t read_when_it_was_their_turn = 0;
+    std::size_t sent = 0;
+    const auto test = [&]() -> awaitable<void> {
+        const auto executor = co_await asio::this_coro::executor;
+        const auto sockets = testing::tcp_sockets(1 << 20);
+        WebSocket socket(ByteStream::adopt_tcp(executor, sockets.far), Role::server, {});
+        const std::string message = frame(true, Opcode::text, std::string(1'000, 'x'));
+        // Frames are sent whole: the loop ends at the first that does not fit.
+        while (::send(sockets.near, message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(message.size())) ++sent;
+        TaskGroup group(executor, "reader");
+        group.spawn(read_until_error(socket, outcome));
+        asio::post(executor, [&] { read_when_it_was_their_turn = outcome.messages.size(); });
+        co_await pass_turn(100);
+        ::close(sockets.near);
+        co_await group.wait_all();
+    };
+    run_coroutine(test());
+    REQUIRE(sent > 600);
+    CHECK(read_when_it_was_their_turn < sent / 2);
+    CHECK(outcome.messages.size() >= sent);
+}
+
 TEST_CASE("The peer's last words are read even when a write has already failed")
 {
     Outcome outcome;
