@@ -678,12 +678,15 @@ TEST_CASE("A reset that comes with the last bytes is found, although the event l
         WebSocketLimits limits;
         limits.close_limit = 40ms;
         WebSocket socket(ByteStream::adopt_tcp(executor, sockets.far), Role::server, limits);
+        TaskGroup group(executor, "reader");
+        group.spawn(read_until_error(socket, outcome));
+        co_await pass_turn(5);
         const std::string last = frame(true, Opcode::text, "last words");
         ::send(sockets.near, last.data(), last.size(), MSG_NOSIGNAL);
         const linger reset{1, 0};
         ::setsockopt(sockets.near, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         ::close(sockets.near);
-        co_await read_until_error(socket, outcome);
+        co_await group.wait_all();
     };
     run_coroutine(test());
     CHECK(outcome.messages == std::vector<std::string>{"last words"});
