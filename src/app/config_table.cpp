@@ -141,8 +141,8 @@ void add_limits(std::vector<Setting>& all, Config::Limits& c)
     s.integer("client_message_bytes_max", c.client_message_bytes_max, 1024, bytes_cap, "Largest message on /ws/conversations.");
     s.integer("client_event_bytes_max", c.client_event_bytes_max, 1024, bytes_cap,
               "Largest event on /v1/realtime; append events may be 15 MiB.");
-    s.integer("uplink_buffer_ms", c.uplink_buffer_ms, 100, hour_ms, "Speech kept while the service is slow; then the oldest is dropped.");
-    s.integer("downlink_buffer_ms", c.downlink_buffer_ms, 1000, hour_ms,
+    s.integer("uplink_buffer_ms", c.uplink_buffer_ms, 500, hour_ms, "Speech kept while the service is slow; then the client is held back.");
+    s.integer("downlink_buffer_ms", c.downlink_buffer_ms, 6000, hour_ms,
               "Longest part of a reply kept for the client (replies come faster than they are spoken).");
     s.integer("pending_events_max", c.pending_events_max, 16, 1e6, "Events kept for a client that reads slowly; then its session ends.");
     s.integer("unsent_bytes_max", c.unsent_bytes_max, 1 << 16, bytes_cap,

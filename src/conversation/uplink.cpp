@@ -41,7 +41,9 @@ bool Uplink::push_event(std::string event)
 
 bool Uplink::push_urgent(std::string event)
 {
-    if (urgent_.size() >= events_max_) return false;
+    const bool too_much = !urgent_.empty() && urgent_bytes_ + event.size() > events_bytes_max_;
+    if (urgent_.size() >= events_max_ || too_much) return false;
+    urgent_bytes_ += event.size();
     urgent_.push_back(std::move(event));
     return true;
 }
@@ -72,6 +74,7 @@ Uplink::Next Uplink::next()
     if (!urgent_.empty()) {
         current_ = std::move(urgent_.front());
         urgent_.pop_front();
+        urgent_bytes_ -= current_.size();
         return {Next::Kind::event, current_};
     }
     if (held_) return {};

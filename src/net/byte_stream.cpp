@@ -8,6 +8,8 @@
 #include "tls_state.hpp"
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <openssl/x509v3.h>
 
@@ -17,6 +19,9 @@
 
 namespace repartee::net {
 namespace {
+
+// So many reads in a row, then it is the turn of the thread's other connections.
+constexpr int reads_max = 16;
 
 using std::chrono::milliseconds;
 using Outcome = Moved::Outcome;
@@ -62,6 +67,7 @@ struct ByteStream::State {
     bool secured = false;  ///< the handshake is done
     bool writing = false;
     bool closing = false;
+    int reads = 0;  ///< since the last wait
 
     State(asio::any_io_executor executor, int native_socket) : socket(std::move(executor), native_socket) {}
 
@@ -109,14 +115,28 @@ struct ByteStream::State {
     static Task<> handshake(std::shared_ptr<State> state, std::string host, milliseconds limit);
     static awaitable<void> shutdown(std::shared_ptr<State> state, milliseconds limit);
     static awaitable<bool> finish_step(State& state, Step step);
+    static awaitable<void> next_turn(State& state);
     Error handshake_error(const std::string& host, bool timed_out, milliseconds limit);
 };
+
+/// A peer that always has more must not keep the thread from its other connections.
+awaitable<void> ByteStream::State::next_turn(State& state)
+{
+    state.reads = 0;
+    co_await asio::post(state.socket.executor(), asio::use_awaitable);
+}
 
 Task<std::size_t> ByteStream::State::read_some(std::shared_ptr<State> state, std::span<std::byte> buffer)
 {
     for (;;) {
         const auto n = state->try_read(buffer);
-        if (!n || *n > 0) co_return n;
+        if (!n) co_return n;
+        if (*n > 0 && ++state->reads < reads_max) co_return n;
+        if (*n > 0) {
+            co_await next_turn(*state);
+            co_return n;
+        }
+        state->reads = 0;
         const bool ready = co_await state->socket.readiness.wait_readable();
         if (state->closing) co_return closed_by_us();
         if (!ready) co_return cancelled_by_owner();
@@ -211,7 +231,8 @@ awaitable<void> ByteStream::State::shutdown(std::shared_ptr<State> state, millis
                 const bool ready = co_await state->socket.readiness.wait_readable();
                 more = ready && state->socket.is_open();
             } else {
-                more = moved.outcome == Outcome::some;
+                more = moved.outcome == Outcome::some && state->socket.is_open();
+                if (++state->reads >= reads_max) co_await next_turn(*state);
             }
         }
     }

@@ -142,6 +142,7 @@ Readiness::Readiness(asio::any_io_executor executor, int native_socket) : state_
 
 Readiness::~Readiness() { forget(); }
 
+bool Readiness::is_registered() const { return state_->registered; }
 bool Readiness::readable() const { return state_->readable; }
 void Readiness::drained() { state_->readable = false; }
 

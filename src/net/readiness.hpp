@@ -14,6 +14,8 @@ public:
     Readiness(const Readiness&) = delete;
     Readiness& operator=(const Readiness&) = delete;
 
+    /// False: the event loop could not take the socket (out of memory, or of watches); no wait would ever end.
+    bool is_registered() const;
     /// False from drained() to the next arrival.
     bool readable() const;
     void drained();

@@ -44,6 +44,7 @@ Socket::Socket(asio::any_io_executor executor, int native_socket)
     set_tcp_option(descriptor_, TCP_NODELAY);
     tells_what_is_left_ = set_tcp_option(descriptor_, TCP_INQ);
     learn_remote();
+    if (!readiness.is_registered()) close();
 }
 
 void Socket::learn_remote()

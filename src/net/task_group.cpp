@@ -12,15 +12,20 @@ namespace repartee::net {
 struct TaskGroup::State {
     asio::any_io_executor executor;
     const char* name;
+    std::function<void()> on_failure;
     Signal ended;
     std::size_t running = 0;
 
-    State(asio::any_io_executor on, const char* named) : executor(std::move(on)), name(named), ended(executor) {}
+    State(asio::any_io_executor on, const char* named, std::function<void()> failed)
+        : executor(std::move(on)), name(named), on_failure(std::move(failed)), ended(executor)
+    {
+    }
 
     void on_end(std::exception_ptr failure)
     {
         --running;
         if (failure) log_failure(failure);
+        if (failure && on_failure) on_failure();
         if (running == 0) ended.notify();
     }
 
@@ -41,9 +46,13 @@ struct TaskGroup::State {
     }
 };
 
-TaskGroup::TaskGroup(asio::any_io_executor executor, const char* name) : state_(std::make_shared<State>(std::move(executor), name)) {}
+TaskGroup::TaskGroup(asio::any_io_executor executor, const char* name, std::function<void()> on_failure)
+    : state_(std::make_shared<State>(std::move(executor), name, std::move(on_failure)))
+{
+}
 
-TaskGroup::~TaskGroup() = default;
+// What outlives the group, a child that the event loop destroys, must not call back into who owned it.
+TaskGroup::~TaskGroup() { state_->on_failure = nullptr; }
 
 void TaskGroup::spawn(awaitable<void> child)
 {

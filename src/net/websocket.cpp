@@ -17,7 +17,7 @@ namespace repartee::net {
 namespace {
 
 // So many reads in a row, then it is the turn of the thread's other connections.
-constexpr int receives_max = 16;
+constexpr int receives_max = 4;
 
 // One try to send is this long at most, so that progress shows.
 constexpr std::size_t piece_bytes_max = 64 << 10;

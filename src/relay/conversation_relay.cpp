@@ -30,7 +30,7 @@ public:
           room_(executor),
           uplink_room_(executor),
           over_(executor),
-          loops_(executor, "relay.conversation")
+          loops_(executor, "relay.conversation", [this] { stop(); })
     {
     }
 
@@ -100,6 +100,7 @@ private:
         while (!stopping_ && !pcm.empty()) {
             pump(now());
             if (!session_.can_take_client_audio()) co_await uplink_room_.wait();
+            if (!client_.is_open()) break;  // then the bytes are no longer ours
             pcm = take_audio(pcm, now());
         }
     }

@@ -20,7 +20,7 @@ public:
           overlay_(std::move(overlay)),
           metrics_(metrics),
           over_(executor),
-          loops_(executor, "relay.realtime")
+          loops_(executor, "relay.realtime", [this] { end(1011, std::string(name(Code::internal))); })
     {
     }
 

@@ -1,15 +1,18 @@
 """What happens at the edges: bad input, limits, keys, origins, shutdown, reload."""
 import asyncio
 import json
-import signal
 import shutil
+import signal
+import socket
+import threading
+import urllib.parse
 
 import pytest
 import websockets
 
 import repartee
 from conversation import Conversation
-from speech import duration_ms, silence, speech
+from speech import duration_ms, rms, silence, speech
 
 
 @pytest.mark.parametrize("path, status, code", [
@@ -219,3 +222,51 @@ async def test_a_refused_key_is_fatal_and_not_retried():
         assert connects == 1
         assert "sk-secret" not in server.log()
         await loop.run_in_executor(None, server.__exit__, None, None, None)
+
+
+async def test_the_smallest_buffers_the_settings_accept_let_sound_through():
+    with repartee.Server("--set", "limits.uplink_buffer_ms=500", "--set", "limits.downlink_buffer_ms=6000") as server:
+        async with Conversation(server, query="pacing=off") as talk:
+            await talk.wait_for("session.created")
+            await talk.send_audio(speech() + silence(900))
+            begin = await talk.wait_for("audio.start")
+            await talk.wait_for("audio.end")
+            assert rms(talk.audio[begin["item_id"]]) > 300
+
+
+def test_a_client_that_floods_does_not_keep_the_server_from_others():
+    """Pings cost the server most and the client least. The others are answered while the flood goes on."""
+    pings = bytes([0x89, 0x80, 0, 0, 0, 0]) * 100_000
+    answered, broken = threading.Event(), []
+
+    def drain(client):
+        try:
+            while client.recv(1 << 16):
+                pass
+        except OSError as error:
+            broken.append(error)
+
+    def flood(host, port):
+        with socket.create_connection((host, port)) as client:
+            client.sendall(f"GET /ws/conversations/oh_kyungmi HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+            reader = threading.Thread(target=drain, args=(client,))
+            reader.start()
+            try:
+                while not answered.is_set():
+                    client.sendall(pings)
+                client.shutdown(socket.SHUT_RDWR)
+            except OSError as error:
+                broken.append(error)
+            reader.join()
+
+    with repartee.Server("--set", "server.threads=1") as server:
+        address = urllib.parse.urlsplit(server.url)
+        flooding = threading.Thread(target=flood, args=(address.hostname, address.port))
+        flooding.start()
+        repartee.eventually(lambda: server.metric("repartee_sessions_active") == 1)
+        for _ in range(20):
+            assert server.get("/healthz")[0] == 200
+        assert not broken, "they were answered only when the flood was over"
+        answered.set()
+        flooding.join()

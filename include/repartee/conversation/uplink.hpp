@@ -58,7 +58,7 @@ private:
     std::list<PinnedEvent> pinned_;
     std::list<std::string> urgent_;
     std::size_t events_max_, events_bytes_max_;
-    std::size_t pinned_bytes_ = 0;
+    std::size_t pinned_bytes_ = 0, urgent_bytes_ = 0;
     std::string current_;
     bool held_ = true;
 };

@@ -1,6 +1,7 @@
 #pragma once
 #include "repartee/net/awaitable.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace repartee::net {
@@ -9,7 +10,8 @@ namespace repartee::net {
 /// An exception that leaves a child is logged with the group's name and ends only that child.
 class TaskGroup {
 public:
-    TaskGroup(asio::any_io_executor executor, const char* name);
+    /// `on_failure`: called when a child has ended by an exception, which is also logged.
+    TaskGroup(asio::any_io_executor executor, const char* name, std::function<void()> on_failure = {});
     ~TaskGroup();
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
