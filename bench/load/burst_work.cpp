@@ -35,7 +35,7 @@ public:
         if (++frames_of_turn_ < frames_a_turn_) return;
         frames_of_turn_ = 0;
         state_ = State::waiting;
-        asked_at_ns_ = now_ns();
+        asked_at_ns_ = due_ns;
         port_.send_event(R"({"type":"input_audio_buffer.commit"})");
         port_.send_event(R"({"type":"response.create"})");
     }

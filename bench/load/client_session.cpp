@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdexcept>
@@ -51,20 +50,6 @@ std::unique_ptr<Socket> begin_connect(const ServerAddress& server)
 }
 
 }  // namespace
-
-ServerAddress resolve(const WsUrl& url)
-{
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    const int error = ::getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &found);
-    if (error != 0) throw std::runtime_error("cannot find " + url.authority() + ": " + ::gai_strerror(error));
-    ServerAddress server;
-    std::memcpy(&server.at, found->ai_addr, found->ai_addrlen);
-    server.length = found->ai_addrlen;
-    ::freeaddrinfo(found);
-    return server;
-}
 
 ClientSession::ClientSession(EventLoop& loop, const LoadConfig& config, const ServerAddress& server, SSL_CTX* tls, std::uint32_t id, LoadStats& stats)
     : config_(config), stats_(stats), id_(id), work_(make_work(config, id, *this, stats))
@@ -108,7 +93,7 @@ void ClientSession::opening_event(std::string_view type)
 void ClientSession::became_live()
 {
     live_ns_ = connection_->received_at_ns();
-    stats_.connect_live.add(live_ns_ - begun_ns());
+    if (config_.dialect == Dialect::realtime) stats_.connect_live.add(live_ns_ - begun_ns());
 }
 
 void ClientSession::take_delta(std::string_view text)
@@ -160,7 +145,12 @@ void ClientSession::send_event(std::string_view json)
     connection_->flush();
 }
 
-void ClientSession::give_up(const std::string& why) { connection_->fail(why + " (" + connection_->step() + ")"); }
+void ClientSession::give_up(const std::string& why)
+{
+    const bool waits = connection_->is_open() && live_ns_ == 0;
+    const std::string step = waits ? std::string("no session.") + (created_ns_ == 0 ? "created" : "updated") + " came" : connection_->step();
+    connection_->fail(why + " (" + step + ")");
+}
 
 void ClientSession::close()
 {

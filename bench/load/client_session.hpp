@@ -1,23 +1,15 @@
 #pragma once
 #include "load_config.hpp"
 #include "load_stats.hpp"
+#include "server_address.hpp"
 #include "session_work.hpp"
 #include "ws_connection.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <sys/socket.h>
 
 namespace repartee::bench {
-
-/// Where to connect, resolved once for all sessions.
-struct ServerAddress {
-    sockaddr_storage at{};
-    socklen_t length = 0;
-};
-/// Throws std::runtime_error.
-ServerAddress resolve(const WsUrl& url);
 
 /// One client: opens a WebSocket in one of the dialects, waits until the session is live, and lets its work speak and listen.
 class ClientSession final : private WsHandler, private ClientPort {

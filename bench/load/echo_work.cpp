@@ -48,7 +48,7 @@ private:
         received_ = std::max(received_, sequence + 1);
         ++stats_.recent_frames;
         if (stats_.in_window(now)) ++stats_.frames_received;
-        stats_.add_latency(microphone_.sent_at_ns(sequence), now);
+        stats_.add_latency(microphone_.due_at_ns(sequence), now);
     }
 
     /// Resamplers keep a few ms for themselves.

@@ -49,11 +49,12 @@ std::string latency_line(const char* name, const Histogram& histogram)
 
 json::object report_connects(const LoadStats& stats)
 {
-    return {{"tcp", quantiles(stats.connect_tcp)},
-            {"tls", quantiles(stats.connect_tls)},
-            {"upgrade", quantiles(stats.connect_upgrade)},
-            {"session_created", quantiles(stats.connect_created)},
-            {"live", quantiles(stats.connect_live)}};
+    json::object report{{"tcp", quantiles(stats.connect_tcp)},
+                        {"tls", quantiles(stats.connect_tls)},
+                        {"upgrade", quantiles(stats.connect_upgrade)},
+                        {"session_created", quantiles(stats.connect_created)}};
+    if (stats.connect_live.count() > 0) report["live"] = quantiles(stats.connect_live);
+    return report;
 }
 
 json::object report_window(const LoadConfig& config, const WindowResult& result)
@@ -125,7 +126,7 @@ std::string summary_of(const LoadConfig& config, const WindowResult& result)
     text += fmt::format("frames lost {}, altered {}, reordered {}{}; the generator used {:.1f} % of a CPU{}\n", stats.integrity.lost,
                         stats.integrity.altered, stats.integrity.reordered, config.verifies() ? "" : " (counted only: resampled)",
                         result.seconds() > 0 ? 100 * result.generator.total_s() / result.seconds() : 0.0,
-                        generator_was_late(stats) ? " and was late: some of the latency may be its own" : "");
+                        generator_was_late(stats) ? " and was late, which is part of the latency: see whether it had a CPU" : "");
     return text;
 }
 

@@ -16,8 +16,8 @@ struct LoadStats {
     bool in_window(std::int64_t at_ns) const { return at_ns >= window_begin_ns && at_ns < window_end_ns; }
 
     // Of the window.
-    Histogram latency;  ///< echo: a frame's way and back. burst: request to first audio. talk: all answers to something said
-    Histogram lag;      ///< how late frames were sent
+    Histogram latency;  ///< echo: a frame's way and back. burst: request to first audio. talk: all answers to something said. From when it was due
+    Histogram lag;      ///< how late frames were sent; part of the latency
     std::uint64_t frames_sent = 0, frames_received = 0;
     std::uint64_t audio_bytes_sent = 0, audio_bytes_received = 0;
     std::uint64_t events_received = 0;
@@ -27,7 +27,8 @@ struct LoadStats {
     std::uint64_t frames_sent_total = 0, sessions_lost = 0, error_events = 0;
     std::map<std::string, std::uint64_t> errors;
 
-    Histogram connect_tcp, connect_tls, connect_upgrade, connect_created, connect_live;  ///< each from the beginning of the connection
+    // Each from the beginning of the connection; live: realtime only, elsewhere a session is live with session.created.
+    Histogram connect_tcp, connect_tls, connect_upgrade, connect_created, connect_live;
 
     // burst
     Histogram reply_duration;
@@ -43,10 +44,10 @@ struct LoadStats {
     /// Different messages are kept up to a number, then only counted.
     void count_error(const std::string& message);
     bool failed() const { return !errors.empty(); }
-    void add_latency(std::int64_t sent_ns, std::int64_t now)
+    void add_latency(std::int64_t due_ns, std::int64_t now)
     {
-        recent_latency.add(now - sent_ns);
-        if (in_window(sent_ns)) latency.add(now - sent_ns);
+        recent_latency.add(now - due_ns);
+        if (in_window(due_ns)) latency.add(now - due_ns);
     }
 };
 

@@ -37,7 +37,7 @@ public:
     {
         if (speak_at_ns_ == 0) speak_at_ns_ = due_ns + ns_of(between(0, first_wait_s_max));
         if (!speaking_ && !awaiting_reply_ && due_ns >= speak_at_ns_) start_speaking(due_ns);
-        if (speaking_ && due_ns >= silent_at_ns_) stop_speaking();
+        if (speaking_ && due_ns >= silent_at_ns_) stop_speaking(due_ns);
         const std::uint32_t sequence = microphone_.send(due_ns, speaking_ ? speech_flag : 0);
         if (speech_begins_) {
             speech_begins_ = false;
@@ -105,11 +105,11 @@ private:
         if (stats_.in_window(due_ns)) ++stats_.interruptions;
     }
 
-    void stop_speaking()
+    void stop_speaking(std::int64_t due_ns)
     {
         speaking_ = false;
         awaiting_reply_ = true;
-        asked_at_ns_ = now_ns();
+        asked_at_ns_ = due_ns;
         will_interrupt_ = between(0, 1) < interrupting_part;
         if (stats_.in_window(asked_at_ns_)) ++stats_.turns;
     }
@@ -148,9 +148,9 @@ private:
 
     void add_latency(Histogram& histogram, std::uint32_t cause, std::int64_t now)
     {
-        const std::int64_t sent_ns = microphone_.sent_at_ns(cause);
-        if (stats_.in_window(sent_ns)) histogram.add(now - sent_ns);
-        stats_.add_latency(sent_ns, now);
+        const std::int64_t due_ns = microphone_.due_at_ns(cause);
+        if (stats_.in_window(due_ns)) histogram.add(now - due_ns);
+        stats_.add_latency(due_ns, now);
     }
 
     void watch_reply(std::int64_t now)

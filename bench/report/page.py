@@ -8,7 +8,7 @@ from runner.contestants import CONTESTANTS
 from runner.results import between, number
 from runner.scenarios import in_words
 from runner.spread import spread
-from runner.targets import added_latency
+from runner.targets import LATENCY_ROOM_US, added_latency, latency_above_nginx
 
 from . import bullet, plots
 
@@ -50,10 +50,8 @@ def _tiles(runs, targets):
     by_key = {target["key"]: target for target in targets}
 
     def tile(key, figure, words):
-        target = by_key[key]
-        verdict = target["verdict"]
-        return (f'<div class="tile {verdict}"><div class="figure">{figure}</div><div class="words">{words}</div>'
-                f'<div class="verdict">{VERDICT_WORDS[verdict]}</div></div>')
+        verdict = by_key[key]["verdict"]
+        return _tile(verdict, VERDICT_WORDS[verdict], figure, words)
 
     def times(key):
         return f"{by_key[key]['value']['median']:.2f}<small>×</small>"
@@ -64,9 +62,23 @@ def _tiles(runs, targets):
         yield tile("cpu_node_100", times("cpu_node_100"), "of a Node relay’s CPU a frame, the same work")
     added = spread(added_latency(runs, "repartee"))
     if added:
-        yield tile("cpu_own", f"{added['median']:+.0f}<small>µs</small>", "median latency there and back, above a direct connection; 200 sessions")
+        yield _tile(*_latency_verdict(runs), f"{added['median']:+.0f}<small>µs</small>",
+                    "median latency there and back, above a direct connection; 200 sessions")
     if by_key["memory_1000"]["value"]:
         yield tile("memory_1000", f"{by_key['memory_1000']['value']['median']:.0f}<small>KiB</small>", "of memory a session with 1000 sessions, both sockets and TLS in it")
+
+
+def _tile(verdict, verdict_words, figure, words):
+    return (f'<div class="tile {verdict}"><div class="figure">{figure}</div><div class="words">{words}</div>'
+            f'<div class="verdict">{verdict_words}</div></div>')
+
+
+def _latency_verdict(runs):
+    """(verdict, words) of the latency alone: the target it belongs to judges the CPU time as well."""
+    more = latency_above_nginx(runs)
+    if not more:
+        return "", "nginx was not measured beside it"
+    return ("aim" if more["median"] <= LATENCY_ROOM_US else "missed"), f"{more['median']:+.0f} µs against nginx, {LATENCY_ROOM_US} allowed"
 
 
 def _target_row(target):
@@ -86,12 +98,13 @@ def _target_row(target):
 CHARTS = (
     (plots.cpu, "CPU time a frame", "User and system time of the relay’s processes over the window, divided by the frames that clients sent and received. The whiskers go from "
      "the least to the greatest of the repeats. nginx and HAProxy pass bytes on and do TLS; Repartee and the Node relay also turn PCM frames into JSON events and back."),
-    (plots.latency, "Latency", "From the moment a client sends a 20 ms frame to the moment its echo is back, 200 sessions, the relay on a CPU of its own. Logarithmic. "
+    (plots.latency, "Latency", "From the instant a client’s 20 ms frame is due to the moment its echo is back, 200 sessions, the relay on a CPU of its own. Logarithmic. "
      "Coalescing buys CPU with latency, so its two figures belong together."),
     (plots.memory, "Memory against sessions", "Resident memory that the sessions add to the relay’s process at its peak, while all connect and speak; on the right what one of 1000 costs."),
     (plots.ramp, "How many on one CPU", "The slowest hundredth of the 100 ms frames, step by step more sessions, with relay, clients and upstream all on one CPU. "
      "Thin lines are single repeats. Logarithmic."),
-    (plots.syscalls, "System calls a frame", "What the kernel counted while 50 sessions spoke on one CPU, in a run of its own."),
+    (plots.syscalls, "System calls a frame", "Counted in a run of its own, 20 ms frames, the relay on a CPU of its own. "
+     "The more sessions there are, the more of them one wake-up serves."),
     (plots.base64, "Base64", "PCM a second on one core, 64 KiB pieces from the L2 cache. Which kernel runs is chosen when the program starts."),
 )
 
@@ -100,7 +113,8 @@ def _charts(runs):
     for draw, title, words in CHARTS:
         drawn = draw(runs)
         if drawn:
-            yield f"<section><h2>{title}</h2><p>{words}</p>{drawn}</section>"
+            counted = f" Here: {html.escape(tables.syscalls_tool(runs))}." if draw is plots.syscalls else ""
+            yield f"<section><h2>{title}</h2><p>{words}{counted}</p>{drawn}</section>"
 
 
 def _tables(runs, meta):

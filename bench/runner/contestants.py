@@ -2,7 +2,6 @@
 import dataclasses
 import os
 import pathlib
-import pwd
 import shutil
 import socket
 import string
@@ -61,9 +60,7 @@ def _direct(_bench, _folder, upstream_port, _cpus, _changes):
 
 def _nginx(bench, folder, upstream_port, cpus, changes):
     port = bench_.free_port()
-    # Started by root its worker would become nobody, who may not enter this folder.
-    user = f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else ""
-    conf = _rendered("nginx.conf", folder, work=folder, port=port, upstream_port=upstream_port, ca=bench.ca, files_max=bench.files_max, user_line=user)
+    conf = _rendered("nginx.conf", folder, work=folder, port=port, upstream_port=upstream_port, ca=bench.ca, files_max=bench.files_max)
     program = Program("nginx", [*changes.get("wrapper", ()), "nginx", "-p", folder, "-c", conf, "-e", "stderr"], folder, cpus, _environment(changes))
     _wait_for_port(program, port)
     return Relay(f"ws://127.0.0.1:{port}{REALTIME_PATH}", "realtime", program)
@@ -78,7 +75,8 @@ def _haproxy(bench, folder, upstream_port, cpus, changes):
 
 
 def _node(bench, folder, upstream_port, cpus, changes):
-    environment = _environment(changes) | {"UPSTREAM_URL": f"wss://localhost:{upstream_port}{REALTIME_PATH}", "CA_FILE": str(bench.ca)}
+    # By its address: Node 18 takes the first one of localhost only, ::1.
+    environment = _environment(changes) | {"UPSTREAM_URL": f"wss://127.0.0.1:{upstream_port}{REALTIME_PATH}", "CA_FILE": str(bench.ca)}
     program = Program("node", [*changes.get("wrapper", ()), "node", bench.node / "relay.mjs"], folder, cpus, environment)
     port = int(program.wait_for(r'"port":\s*(\d+)', RELAY_START_LIMIT_S)[1])
     return Relay(f"ws://127.0.0.1:{port}/", "conversation", program)

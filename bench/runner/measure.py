@@ -182,7 +182,8 @@ def capacity(bench, contestant, setting, progress):
     return {
         "sessions_within_limit": result["sessions_max"],
         "ended_by": result["ended_by"],
-        "steps": [{"sessions": step["sessions"], "p50_us": step["latency_us"]["p50"], "p99_us": step["latency_us"]["p99"]} for step in result["steps"]],
+        "steps": [{"sessions": step["sessions"], "p50_us": step["latency_us"]["p50"], "p99_us": step["latency_us"]["p99"],
+                   "generator_lag_p99_us": step["generator_lag_us"]["p99"]} for step in result["steps"]],
     }
 
 
@@ -193,4 +194,4 @@ def opening(bench, contestant, setting, progress):
         connects = arguments(bench, relay, setting) + ["--connect-only", "--connect-interval-ms", setting["interval_ms"]]
         result = load.run(bench, folder, connects, placement(bench, setting)[0], setting["sessions"] * (setting["interval_ms"] / 1000 + 0.2),
                           load.Watcher(progress=progress))
-    return {"created_us": result["connect_us"]["session_created"], "live_us": result["connect_us"]["live"]}
+    return {"created_us": result["connect_us"]["session_created"]}

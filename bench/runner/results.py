@@ -31,6 +31,12 @@ def number(value):
     return f"{value:.2g}"
 
 
+def syscalls_tool(runs):
+    """How system calls were counted, in words, e.g. strace, 5 sessions; empty when they were not."""
+    made = [run["measure"] for run in runs if run["scenario"] == "syscalls" and "measure" in run]
+    return "; ".join(dict.fromkeys(f"{measure['tool']}, {measure['sessions']} sessions" for measure in made))
+
+
 def between(found):
     """Median, least and greatest, e.g. 0.94 (0.92–0.97)."""
     if not found:
@@ -62,6 +68,7 @@ def not_measured(judged):
 STREAM_COLUMNS = (("CPU a frame µs", "cpu_us_a_frame", 1), ("CPU share", "cpu_share", 1), ("p50 ms", "latency_us.p50", 1e-3), ("p90 ms", "latency_us.p90", 1e-3),
                   ("p99 ms", "latency_us.p99", 1e-3), ("p99.9 ms", "latency_us.p99_9", 1e-3), ("switches a frame", "voluntary_switches_a_frame", 1),
                   ("RSS MiB", "rss_kib", 1 / 1024), ("frames/s", "frames_a_second", 1), ("generator µs", "generator_cpu_us_a_frame", 1),
+                  ("generator late ms, p99", "generator_lag_us.p99", 1e-3),
                   ("damaged", "damaged", 1))
 COLUMNS = {
     "syscalls": (("system calls a frame", "syscalls_a_frame", 1),),
@@ -90,7 +97,16 @@ def scenario_rows(runs, scenario):
             found = by_repeat(runs, scenario, contestant, path, **setting)
             cells.append(spread(value * factor for value in found.values()))
         label = CONTESTANTS[contestant].label if contestant in CONTESTANTS else contestant
-        yield label, in_words(setting), cells
+        yield label, _work_done(runs, scenario, contestant, setting), cells
+
+
+def _work_done(runs, scenario, contestant, setting):
+    """The setting in words; for system calls with the sessions that there really were, and what counted."""
+    if scenario != "syscalls":
+        return in_words(setting)
+    of_these = [run for run in runs if run["scenario"] == scenario and run["contestant"] == contestant and run["setting"] == setting]
+    done = [run["measure"] for run in of_these if "measure" in run]
+    return "; ".join(dict.fromkeys(f"{in_words(setting | {'sessions': made['sessions']})}, {made['tool']}" for made in done)) or in_words(setting)
 
 
 def scenario_table(runs, scenario):
@@ -114,6 +130,8 @@ def step_line(step, made):
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None:
             parts.append(text.format(value))
+    if "tool" in made:
+        parts.append(f"{made['tool']}, {made['sessions']} sessions")
     if made.get("damaged"):
         parts.append(f"{made['damaged']} FRAMES DAMAGED")
     if made.get("others_cpu_share", 0) > OTHERS_CPU_SHARE_MAX:

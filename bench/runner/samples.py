@@ -1,7 +1,10 @@
 """What /proc says of a relay: CPU time, memory, context switches; summed over the process and its children."""
+import contextlib
 import dataclasses
 import os
 import time
+
+from .programs import Failed
 
 
 @dataclasses.dataclass
@@ -35,16 +38,31 @@ def tree(pid):
     return found
 
 
+@contextlib.contextmanager
+def _looking_at(pid):
+    """Turns what the kernel answers for a process that is gone, or somebody else's, into Failed."""
+    try:
+        yield
+    except PermissionError:
+        raise Failed(f"Process {pid} belongs to somebody else: its user or root may measure it.") from None
+    except OSError as failure:
+        # A process that nobody has waited for yet is still listed, with nothing in it.
+        if os.path.exists(f"/proc/{pid}") and not isinstance(failure, ProcessLookupError):
+            raise
+        raise Failed(f"Process {pid} has ended: what is measured must live until the end.") from None
+
+
 def cpu_ns(pid):
     """CPU time of all threads, ended ones included, to the nanosecond: the kernel's process clock (utime and stime in /proc count ticks)."""
-    return time.clock_gettime_ns((~pid << 3) | 2)
+    with _looking_at(pid):
+        return time.clock_gettime_ns((~pid << 3) | 2)
 
 
 def memory_kib(pids):
-    """(RSS, PSS): in RSS the pages that a master shares with its workers count once each, in PSS once in all."""
+    """(RSS, PSS): in RSS the pages that a process shares with its children count once each, in PSS once in all."""
     rss = pss = 0
     for pid in pids:
-        with open(f"/proc/{pid}/smaps_rollup") as file:
+        with _looking_at(pid), open(f"/proc/{pid}/smaps_rollup") as file:
             for line in file:
                 if line.startswith("Rss:"):
                     rss += int(line.split()[1])
@@ -57,9 +75,22 @@ def rss_kib(pids):
     """RSS alone, cheap enough to be read several times a second."""
     total = 0
     for pid in pids:
-        with open(f"/proc/{pid}/statm") as file:
+        with _looking_at(pid), open(f"/proc/{pid}/statm") as file:
             total += int(file.read().split()[1])
     return total * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def _switches_of_threads(pid):
+    """(voluntary, involuntary) context switches of each thread."""
+    with _looking_at(pid):
+        tasks = os.listdir(f"/proc/{pid}/task")
+    for task in tasks:
+        try:
+            with open(f"/proc/{pid}/task/{task}/status") as file:
+                words = dict(line.split(":", 1) for line in file)
+        except OSError:
+            continue  # a thread that has just ended
+        yield int(words["voluntary_ctxt_switches"]), int(words["nonvoluntary_ctxt_switches"])
 
 
 def take(pids, with_memory=True):
@@ -68,14 +99,10 @@ def take(pids, with_memory=True):
     cpu = sum(cpu_ns(pid) for pid in pids)
     voluntary = involuntary = threads = 0
     for pid in pids:
-        for task in os.listdir(f"/proc/{pid}/task"):
+        for switches in _switches_of_threads(pid):
             threads += 1
-            with open(f"/proc/{pid}/task/{task}/status") as file:
-                for line in file:
-                    if line.startswith("voluntary_ctxt_switches"):
-                        voluntary += int(line.split()[1])
-                    elif line.startswith("nonvoluntary_ctxt_switches"):
-                        involuntary += int(line.split()[1])
+            voluntary += switches[0]
+            involuntary += switches[1]
     rss, pss = memory_kib(pids) if with_memory else (0, 0)
     return Sample(at, cpu, rss, pss, voluntary, involuntary, len(pids), threads)
 

@@ -1,6 +1,7 @@
 """What is to be reached, and whether it was: one row a target, from the runs of one bench/run."""
 import dataclasses
 
+from . import results
 from .spread import by_repeat, differences, ratios, spread
 
 LATENCY_ROOM_US = 20      # the relay may add so much more than nginx does, median
@@ -37,8 +38,13 @@ def added_latency(runs, contestant):
     return differences(_median_latency(runs, contestant), _median_latency(runs, "direct"))
 
 
+def latency_above_nginx(runs):
+    """Spread of the median latency above nginx's; None when they were not both measured."""
+    return spread(differences(_median_latency(runs, "repartee"), _median_latency(runs, "nginx")))
+
+
 def _latency_within_nginx(runs):
-    more = spread(differences(_median_latency(runs, "repartee"), _median_latency(runs, "nginx")))
+    more = latency_above_nginx(runs)
     added = spread(added_latency(runs, "repartee"))
     if not more:
         return False, "latency not compared"
@@ -103,6 +109,10 @@ def _base64_of_a_frame(work):
     return condition
 
 
+def _syscalls_counted(runs):
+    return True, f"counted by {results.syscalls_tool(runs)}"
+
+
 def _single(scenario, path):
     return lambda runs: list(by_repeat(runs, scenario, "repartee", path).values())
 
@@ -116,7 +126,7 @@ TARGETS = (
            _cpu_ratio("latency_own_cpu", "repartee", "nginx"), _latency_within_nginx),
     Target("cpu_coalescing", "the same with coalescing; latency ≤ 5 ms", "×", 0.60, 0.45,
            _cpu_ratio("latency_own_cpu", "coalescing", "nginx"), _coalescing_latency),
-    Target("syscalls", "syscalls a frame", "", 2.8, 2.0, _single("syscalls", "syscalls_a_frame")),
+    Target("syscalls", "syscalls a frame", "", 2.8, 2.0, _single("syscalls", "syscalls_a_frame"), _syscalls_counted),
     Target("memory_200", "RSS a session, 200 sessions", "KiB", 80, 45, _memory(200), _memory_idle(200)),
     Target("memory_1000", "RSS a session, 1000 sessions", "KiB", 80, 45, _memory(1000), _memory_idle(1000)),
     Target("capacity", "most sessions on one CPU, p99 < 20 ms, 100 ms frames, ÷ nginx", "×", 0.9, 1.1, _capacity, less_is_better=False),
