@@ -2,7 +2,7 @@
 # The raw bytes become a hex array, so that no quoting rule of C++ touches them.
 function(repartee_embed_assets OUT)
   set(generated ${CMAKE_CURRENT_BINARY_DIR}/embedded_assets.cpp)
-  file(GLOB files CONFIGURE_DEPENDS ${ARGN})
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${ARGN})
   list(SORT files)
   add_custom_command(
     OUTPUT ${generated}

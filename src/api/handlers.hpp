@@ -25,6 +25,9 @@ net::Reply get_ready(Services&, net::Request&&, const PathParams&);
 net::Reply get_metrics(Services&, net::Request&&, const PathParams&);
 net::Reply list_models(Services&, net::Request&&, const PathParams&);
 
+// status.cpp
+net::Reply get_status(Services&, net::Request&&, const PathParams&);
+
 // conversation_endpoint.cpp, realtime_endpoint.cpp
 net::Reply open_conversation(Services&, net::Request&&, const PathParams&);
 net::Reply open_realtime(Services&, net::Request&&, const PathParams&);

@@ -22,6 +22,7 @@ struct Row {
 constexpr Row rows[] = {
     {{"GET", "/"}, get_page, Auth::open},
     {{"GET", "/web/{file}"}, get_page_file, Auth::open},
+    {{"GET", "/web/{folder}/{file}"}, get_page_file, Auth::open},
 
     {{"GET", "/ws/conversations/{id}"}, open_conversation, Auth::key},
     {{"GET", "/v1/realtime"}, open_realtime, Auth::key},
@@ -37,6 +38,7 @@ constexpr Row rows[] = {
     {{"GET", "/healthz"}, get_alive, Auth::open},
     {{"GET", "/readyz"}, get_ready, Auth::open},
     {{"GET", "/metrics"}, get_metrics, Auth::open},
+    {{"GET", "/api/v1/status"}, get_status, Auth::key},
 };
 
 constexpr auto addresses = [] {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <optional>
 
 namespace repartee::api {
@@ -95,19 +96,43 @@ std::string_view type_of(std::string_view name)
     return "application/octet-stream";
 }
 
-net::Response embedded_response(const std::string& name)
+// The page is made of files of this server and nothing else: no inline code, no other host, no HTML out of strings.
+constexpr std::string_view content_security_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+const EmbeddedAsset* find_asset(const std::string& path)
 {
-    for (const EmbeddedAsset& asset : embedded_assets()) {
-        if (asset.path != "web/" + name) continue;
-        net::Response response;
-        response.headers = {{"Content-Type", std::string(type_of(name))},
-                            {"Cache-Control", "no-cache"},
-                            {"X-Content-Type-Options", "nosniff"},
-                            {"Content-Security-Policy", "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'"}};
-        response.body = asset.bytes;
+    const auto assets = embedded_assets();
+    const auto found = std::ranges::find(assets, path, &EmbeddedAsset::path);
+    return found == assets.end() ? nullptr : &*found;
+}
+
+net::Response embedded_response(const std::string& name, const net::Request& request)
+{
+    const EmbeddedAsset* asset = find_asset("web/" + name);
+    if (!asset || name.ends_with(".gz")) return respond_error({Code::not_found, "There is no page file of that name."});
+    const EmbeddedAsset* compressed = nullptr;
+    if (request.header("accept-encoding").find("gzip") != std::string_view::npos) compressed = find_asset("web/" + name + ".gz");
+    const std::string_view bytes = compressed ? compressed->bytes : asset->bytes;
+    const std::string etag = fmt::format("\"{:x}\"", std::hash<std::string_view>{}(bytes));
+
+    net::Response response;
+    response.headers = {{"ETag", etag},
+                        {"Cache-Control", "no-cache"},
+                        {"Vary", "Accept, Accept-Encoding"},
+                        {"X-Content-Type-Options", "nosniff"},
+                        {"Referrer-Policy", "no-referrer"},
+                        {"Permissions-Policy", "microphone=(self), camera=(), geolocation=()"},
+                        {"Content-Security-Policy", std::string(content_security_policy)}};
+    if (request.header("if-none-match") == etag) {
+        response.status = 304;
         return response;
     }
-    return respond_error({Code::not_found, "There is no page file of that name."});
+    response.headers.emplace_back("Content-Type", std::string(type_of(name)));
+    if (compressed) response.headers.emplace_back("Content-Encoding", "gzip");
+    response.body = bytes;
+    return response;
 }
 
 }  // namespace
@@ -122,11 +147,18 @@ net::Reply get_introduction_audio(Services& services, net::Request&& request, co
 
 net::Reply get_page(Services& services, net::Request&& request, const PathParams&)
 {
-    if (request.header("accept").find("text/html") != std::string_view::npos) return embedded_response("index.html");
-    return respond_json(200, {{"message", "Repartee: voice conversations with AI characters. Characters: /api/v1/characters, talk: /ws/conversations/{character_id}."},
-                              {"version", services.shared.settings.version}});
+    if (request.header("accept").find("text/html") != std::string_view::npos) return embedded_response("index.html", request);
+    net::Response response =
+        respond_json(200, {{"message", "Repartee: voice conversations with AI characters. Characters: /api/v1/characters, talk: /ws/conversations/{character_id}."},
+                           {"version", services.shared.settings.version}});
+    response.headers.emplace_back("Vary", "Accept");
+    return response;
 }
 
-net::Reply get_page_file(Services&, net::Request&&, const PathParams& params) { return embedded_response(params.at("file")); }
+net::Reply get_page_file(Services&, net::Request&& request, const PathParams& params)
+{
+    const auto folder = params.find("folder");
+    return embedded_response((folder == params.end() ? std::string() : folder->second + "/") + params.at("file"), request);
+}
 
 }  // namespace repartee::api
