@@ -27,6 +27,11 @@ Result<std::shared_ptr<SessionSlot>> admit(Shared& shared, const net::Request& r
     if (const auto allowed = check_origin(shared.settings, request); !allowed) return allowed.error();
     if (!request.wants_upgrade())
         return Error{Code::invalid_value, "This address is a WebSocket: connect with ws:// or wss://. The wire is described in docs/protocol.md."};
+    return take_slot(shared);
+}
+
+Result<std::shared_ptr<SessionSlot>> take_slot(Shared& shared)
+{
     if (shared.draining) return Error{Code::busy, "The server is shutting down. Connect again in a moment."};
     auto slot = SessionSlot::take(shared);
     if (slot) return slot;

@@ -2,7 +2,7 @@
 #include "repartee/api/services.hpp"
 #include "repartee/net/http_message.hpp"
 
-/// What every WebSocket door asks before it opens.
+/// What every door asks before it opens.
 namespace repartee::api {
 
 /// The character, kept alive with its snapshot. Code::not_found.
@@ -11,7 +11,10 @@ Result<std::shared_ptr<const characters::Character>> find_character(const Shared
 /// The error for an unknown character as REST clients know it: 404 and "detail".
 net::Response respond_refusal(const Error& error);
 
-/// Origin allowed, an upgrade asked for, not draining, a place free.
+/// Not draining, a place free.
+Result<std::shared_ptr<SessionSlot>> take_slot(Shared& shared);
+
+/// Of a WebSocket: origin allowed, an upgrade asked for, not draining, a place free.
 Result<std::shared_ptr<SessionSlot>> admit(Shared& shared, const net::Request& request);
 
 /// A lease, or the client has been told why there is none (typed error event, close) and nullopt comes back.

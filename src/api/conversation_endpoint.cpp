@@ -1,15 +1,12 @@
 #include "access.hpp"
 #include "admission.hpp"
 #include "handlers.hpp"
+#include "query.hpp"
 #include "respond.hpp"
 
-#include "repartee/audio/pcm.hpp"
 #include "repartee/base/ids.hpp"
 #include "repartee/characters/persona.hpp"
 
-#include <charconv>
-
-#include "repartee/base/quoted.hpp"
 
 namespace repartee::api {
 namespace {
@@ -19,23 +16,6 @@ struct Plan {
     conversation::SessionSettings session;
     std::shared_ptr<SessionSlot> slot;
 };
-
-Error bad_query(std::string_view parameter, std::string_view value, std::string_view accepted)
-{
-    return {Code::invalid_value, "?" + std::string(parameter) + "=" + quoted(utf8_prefix(value, 64)) + " is not accepted; use " + std::string(accepted) + ".", std::string(parameter)};
-}
-
-Result<void> read_rate(const net::Request& request, std::string_view parameter, int& hz)
-{
-    const auto value = request.query_value(parameter);
-    if (!value) return {};
-    int given = 0;
-    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), given);
-    if (error != std::errc{} || end != value->data() + value->size() || !audio::is_client_rate(given))
-        return bad_query(parameter, *value, "8000, 16000, 24000, 44100 or 48000");
-    hz = given;
-    return {};
-}
 
 Result<void> read_switch(const net::Request& request, std::string_view parameter, bool& on)
 {

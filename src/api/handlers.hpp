@@ -7,6 +7,8 @@
 namespace repartee::api {
 
 using Handler = net::Reply (*)(Services&, net::Request&&, const PathParams&);
+/// For what waits for somebody: a provider, the database.
+using AsyncHandler = awaitable<net::Reply> (*)(Services&, net::Request, PathParams);
 
 // characters.cpp
 net::Reply list_characters(Services&, net::Request&&, const PathParams&);
@@ -31,5 +33,20 @@ net::Reply get_status(Services&, net::Request&&, const PathParams&);
 // conversation_endpoint.cpp, realtime_endpoint.cpp
 net::Reply open_conversation(Services&, net::Request&&, const PathParams&);
 net::Reply open_realtime(Services&, net::Request&&, const PathParams&);
+
+// voice_chat.cpp
+awaitable<net::Reply> voice_chat(Services&, net::Request, PathParams);
+awaitable<net::Reply> get_voice_chat(Services&, net::Request, PathParams);
+awaitable<net::Reply> delete_voice_chat(Services&, net::Request, PathParams);
+net::Reply get_reply_audio(Services&, net::Request&&, const PathParams&);
+
+// interview_endpoint.cpp, interviews.cpp
+awaitable<net::Reply> open_interview(Services&, net::Request, PathParams);
+net::Reply create_interview(Services&, net::Request&&, const PathParams&);
+awaitable<net::Reply> get_interview(Services&, net::Request, PathParams);
+awaitable<net::Reply> delete_interview(Services&, net::Request, PathParams);
+
+// listen_endpoint.cpp
+net::Reply open_listening(Services&, net::Request&&, const PathParams&);
 
 }  // namespace repartee::api

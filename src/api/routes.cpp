@@ -5,6 +5,7 @@
 #include "respond.hpp"
 
 #include <array>
+#include <variant>
 
 #include "repartee/base/quoted.hpp"
 
@@ -15,7 +16,7 @@ enum class Auth { open, key };
 
 struct Row {
     Route route;
-    Handler handler;
+    std::variant<Handler, AsyncHandler> handler;
     Auth auth;
 };
 
@@ -28,6 +29,18 @@ constexpr Row rows[] = {
     {{"GET", "/v1/realtime"}, open_realtime, Auth::key},
     {{"GET", "/characters/{id}/v1/realtime"}, open_realtime, Auth::key},
     {{"GET", "/v1/models"}, list_models, Auth::key},
+
+    {{"GET", "/api/v1/ws/interview"}, open_interview, Auth::key},
+    {{"POST", "/api/v1/interviews"}, create_interview, Auth::key},
+    {{"GET", "/api/v1/interviews/{id}"}, get_interview, Auth::key},
+    {{"DELETE", "/api/v1/interviews/{id}"}, delete_interview, Auth::key},
+
+    {{"POST", "/voice-chat"}, voice_chat, Auth::key},
+    {{"GET", "/voice-chat/{id}"}, get_voice_chat, Auth::key},
+    {{"DELETE", "/voice-chat/{id}"}, delete_voice_chat, Auth::key},
+    {{"GET", "/voice-chat/replies/{id}"}, get_reply_audio, Auth::key},
+
+    {{"GET", "/ws/audio"}, open_listening, Auth::key},
 
     {{"GET", "/api/v1/characters"}, list_characters, Auth::open},
     {{"GET", "/api/v1/characters/{id}"}, get_character, Auth::open},
@@ -47,10 +60,16 @@ constexpr auto addresses = [] {
     return routes;
 }();
 
-net::Reply answer(Services& services, net::Request&& request)
+struct Found {
+    const Row* row;
+    PathParams params;
+};
+
+/// The row of the request, or why it is not answered by one.
+std::variant<Found, net::Response> find_row(const Services& services, const net::Request& request)
 {
     services.shared.metrics.http_requests_total.add();
-    const Match match = match_route(addresses, request.method, request.path);
+    Match match = match_route(addresses, request.method, request.path);
     if (match.kind == Match::Kind::not_found)
         return respond_error({Code::not_found, "There is nothing at " + quoted(utf8_prefix(request.path, 200)) + ". The characters are at /api/v1/characters."});
     if (match.kind == Match::Kind::method_not_allowed) {
@@ -64,12 +83,20 @@ net::Reply answer(Services& services, net::Request&& request)
             services.shared.metrics.count_error(allowed.error().code);
             return respond_error(allowed.error());
         }
-    return row.handler(services, std::move(request), match.params);
+    return Found{&row, std::move(match.params)};
 }
 
 }  // namespace
 
-awaitable<net::Reply> handle(Services& services, net::Request request) { co_return answer(services, std::move(request)); }
+awaitable<net::Reply> handle(Services& services, net::Request request)
+{
+    auto looked_up = find_row(services, request);
+    if (auto* refusal = std::get_if<net::Response>(&looked_up)) co_return std::move(*refusal);
+    Found found = std::get<Found>(std::move(looked_up));
+    if (const Handler* handler = std::get_if<Handler>(&found.row->handler)) co_return (*handler)(services, std::move(request), found.params);
+    const AsyncHandler handler = std::get<AsyncHandler>(found.row->handler);
+    co_return co_await handler(services, std::move(request), std::move(found.params));
+}
 
 awaitable<net::Reply> refuse_connection(const Shared& shared)
 {

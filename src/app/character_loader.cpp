@@ -46,8 +46,15 @@ Result<void> load_characters(const std::string& directory, store::Database& data
     return {};
 }
 
-CharacterReloader::CharacterReloader(CharacterSources sources, milliseconds interval, std::uint64_t loaded, store::Database& database, characters::Catalogue& catalogue)
-    : sources_(std::move(sources)), interval_(interval), stamp_(loaded), database_(database), catalogue_(catalogue), thread_([this] { run(); })
+CharacterReloader::CharacterReloader(CharacterSources sources, milliseconds interval, std::uint64_t loaded, store::Database& database,
+                                     characters::Catalogue& catalogue, std::function<void()> on_reloaded)
+    : sources_(std::move(sources)),
+      interval_(interval),
+      stamp_(loaded),
+      database_(database),
+      catalogue_(catalogue),
+      on_reloaded_(std::move(on_reloaded)),
+      thread_([this] { run(); })
 {
 }
 
@@ -88,6 +95,8 @@ void CharacterReloader::run()
             stamp_ = now;
             if (const auto loaded = load_characters(sources_.directory, database_, catalogue_); !loaded)
                 log::error("characters.reload_failed", {{"code", name(loaded.error().code)}, {"message", loaded.error().message}});
+            else
+                on_reloaded_();
         }
         lock.lock();
     }

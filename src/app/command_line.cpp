@@ -34,6 +34,15 @@ struct SettingOptions {
     }
 };
 
+constexpr const char* who_speaks =
+    "Who hears, thinks and speaks for the characters:\n"
+    "  realtime.upstream  an OpenAI Realtime service does all three (there is a key: OPENAI_API_KEY), or the engine built in, with:\n"
+    "  stt.provider       hears:  openai, or embedded (nobody)\n"
+    "  llm.provider       thinks: openai, ollama, or embedded (prepared lines)\n"
+    "  tts.provider       speaks: openai, sovits, or embedded (espeak-ng)\n"
+    "  stt_2, llm_2, tts_2, stt_3 … take over when the one before fails. Interviews, voice chat and /ws/audio use these always.\n"
+    "repartee check shows who does so with your settings, and config/repartee.toml tells of every setting.";
+
 CommandLineAnswer usage_error(std::string_view mistake)
 {
     return {exit_usage, std::string(mistake) + "\nRun repartee --help, or repartee VERB --help.\n"};
@@ -82,6 +91,7 @@ std::variant<CommandLine, CommandLineAnswer> parse_command_line(std::vector<std:
         ->type_name("ID")
         ->allow_extra_args(false);
     introductions->add_flag("--force", line.introductions.force, "Also characters that have one already");
+    app.footer(who_speaks);
     app.require_subcommand(0, 1);
 
     std::ostringstream out, err;

@@ -5,6 +5,8 @@
 #include "config_toml.hpp"
 
 #include "repartee/base/quoted.hpp"
+#include "repartee/net/proxy.hpp"
+#include "repartee/net/url.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -16,6 +18,15 @@ namespace {
 
 constexpr std::string_view config_variable = "REPARTEE_CONFIG";  // names the file; not a setting itself
 constexpr std::size_t problems_shown_max = 20;
+
+/// Whether requests with this section's key go to OpenAI itself.
+bool is_for_openai(const Config::Service& service)
+{
+    if (service.provider != "auto" && service.provider != "openai") return false;
+    if (service.url.empty()) return true;
+    const auto url = net::parse_url(service.url);
+    return url && is_openai_host(url->host);
+}
 
 std::string_view trim(std::string_view text)
 {
@@ -47,6 +58,7 @@ private:
     void apply_overrides();
     void fill_openai_keys();
     void refuse_unknown_variables();
+    Result<void> check_proxies() const;
 
     std::string variable(const std::string& name) const;
     std::optional<std::string> secret_from_file(const std::string& variable_name);
@@ -76,6 +88,7 @@ Result<Config> Loader::load()
         const auto source = source_of_.find(name);
         return source == source_of_.end() ? std::string("default") : source->second;
     });
+    if (const auto proxies = check_proxies(); !proxies) refuse(proxies.error().message);
     if (!problems_.empty()) return refusal();
     return config_;
 }
@@ -168,10 +181,28 @@ void Loader::fill_openai_keys()
         key = secret_from_file(source).value_or("");
     }
     if (key.empty()) return;
-    for (const char* name : {"realtime.api_key", "tts.api_key"}) {
+    const auto fill = [&](const std::string& name) {
         Setting& setting = *find(name);
         if (setting.value() == SettingValue(std::string())) take(setting, setting.assign_text(key), "", source);
-    }
+    };
+    fill("realtime.api_key");
+    // A key never goes to a host that it was not meant for.
+    const Config::Service* const services[] = {&config_.stt, &config_.stt_2, &config_.stt_3, &config_.llm, &config_.llm_2,
+                                               &config_.llm_3, &config_.tts, &config_.tts_2, &config_.tts_3};
+    const char* const sections[] = {"stt", "stt_2", "stt_3", "llm", "llm_2", "llm_3", "tts", "tts_2", "tts_3"};
+    for (std::size_t i = 0; i < std::size(services); ++i)
+        if (is_for_openai(*services[i])) fill(fmt::format("{}.api_key", sections[i]));
+}
+
+Result<void> Loader::check_proxies() const
+{
+    const auto is_embedded = [](const Config::Link& link) { return link.provider == "embedded"; };
+    bool all_embedded = true;
+    for (const std::string_view role : {"stt", "llm", "tts"}) all_embedded = all_embedded && std::ranges::all_of(config_.chain(role), is_embedded);
+    if (all_embedded || !sources_.environment || config_.http_client.proxy == "none") return {};
+    if (const auto rules = net::ProxyRules::from_environment(sources_.environment); !rules)
+        return Error{Code::invalid_value, rules.error().message + " Or set http_client.proxy = \"none\" to go without a proxy."};
+    return {};
 }
 
 void Loader::refuse_unknown_variables()
@@ -262,6 +293,22 @@ realtime::TurnDetection Config::turn_detection() const
     detection.silence_duration_ms = conversation.vad_silence_duration_ms;
     detection.eagerness = conversation.semantic_eagerness;
     return detection;
+}
+
+std::vector<Config::Link> Config::chain(std::string_view role) const
+{
+    const bool thinks = role == "llm", hears = role == "stt";
+    const Service& first = thinks ? static_cast<const Service&>(llm) : hears ? stt : static_cast<const Service&>(tts);
+    const Service& second = thinks ? llm_2 : hears ? stt_2 : static_cast<const Service&>(tts_2);
+    const Service& third = thinks ? llm_3 : hears ? stt_3 : static_cast<const Service&>(tts_3);
+    std::vector<Link> links{{std::string(role), &first, first.provider}};
+    if (first.provider == "auto") {
+        const bool reachable = !first.api_key.empty() || !first.url.empty();
+        links.front().provider = reachable && (!thinks || !first.model.empty()) ? "openai" : "embedded";
+    }
+    if (!second.provider.empty()) links.push_back({fmt::format("{}_2", role), &second, second.provider});
+    if (!third.provider.empty()) links.push_back({fmt::format("{}_3", role), &third, third.provider});
+    return links;
 }
 
 Result<Config> load_config(const ConfigSources& sources) { return Loader(sources).load(); }

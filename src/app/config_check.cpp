@@ -1,22 +1,16 @@
-#include "config_check.hpp"
-
-#include "repartee/base/quoted.hpp"
-#include "repartee/net/url.hpp"
+#include "config_problems.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <fmt/format.h>
-#include <initializer_list>
 #include <optional>
-#include <utility>
 
 namespace repartee::app {
 namespace {
 
 class CrossCheck {
 public:
-    CrossCheck(const Config& config, const SourceOf& source_of) : config_(config), source_of_(source_of) {}
+    CrossCheck(const Config& config, const SourceOf& source_of) : config_(config), problems_(source_of) {}
 
     std::vector<std::string> run()
     {
@@ -24,8 +18,8 @@ public:
         check_origins();
         check_files();
         check_upstream();
-        check_tts();
-        return std::move(problems_);
+        check_roles(config_, problems_);
+        return problems_.take();
     }
 
 private:
@@ -33,22 +27,9 @@ private:
     void check_origins();
     void check_files();
     void check_upstream();
-    void check_tts();
-    std::optional<net::Url> check_url(std::string_view name, const std::string& url, std::initializer_list<std::string_view> schemes);
-    void check_exists(std::string_view name, const std::string& path, bool folder);
-
-    void refuse(std::string_view name, std::string_view why)
-    {
-        problems_.push_back(fmt::format("{} ({}) {}", name, source_of_(name), why));
-    }
-    void refuse_value(std::string_view name, std::string_view value, std::string_view why)
-    {
-        problems_.push_back(fmt::format("{} = {} ({}) {}", name, quoted(value), source_of_(name), why));
-    }
 
     const Config& config_;
-    const SourceOf& source_of_;
-    std::vector<std::string> problems_;
+    Problems problems_;
 };
 
 /// The port of HOST:PORT or [IPV6]:PORT.
@@ -65,12 +46,6 @@ std::optional<unsigned> port_of(std::string_view text)
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
     if (error != std::errc{} || end != digits.data() + digits.size() || port > 65'535) return std::nullopt;
     return port;
-}
-
-bool is_openai_host(std::string_view host)
-{
-    constexpr std::string_view openai = "api.openai.com";
-    return std::ranges::equal(host, openai, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
 }
 
 /// SCHEME://HOST[:PORT] as browsers send it: no path, no slash at the end.
@@ -92,7 +67,7 @@ void CrossCheck::check_origins()
         while (origin.starts_with(' ')) origin.remove_prefix(1);
         while (origin.ends_with(' ')) origin.remove_suffix(1);
         if (origin.empty() || origin == "*" || is_origin(origin)) continue;
-        refuse_value("server.allowed_origins", origin,
+        problems_.refuse_value("server.allowed_origins", origin,
                      "is not an origin. Write it like https://game.example, without a path or slash at the end.");
     }
 }
@@ -102,73 +77,48 @@ void CrossCheck::check_listeners()
     const auto& server = config_.server;
     constexpr std::string_view mend = "is not HOST:PORT. Write it like 127.0.0.1:8000, localhost:8000 or [::1]:8000.";
     const auto port = port_of(server.listen);
-    if (!port) refuse_value("server.listen", server.listen, mend);
-    if (!server.tls_listen.empty() && !port_of(server.tls_listen)) refuse_value("server.tls_listen", server.tls_listen, mend);
+    if (!port) problems_.refuse_value("server.listen", server.listen, mend);
+    if (!server.tls_listen.empty() && !port_of(server.tls_listen)) problems_.refuse_value("server.tls_listen", server.tls_listen, mend);
     if (port && *port != 0 && server.listen == server.tls_listen)
-        refuse_value("server.tls_listen", server.tls_listen, "is the address of server.listen too. Give TLS another port.");
+        problems_.refuse_value("server.tls_listen", server.tls_listen, "is the address of server.listen too. Give TLS another port.");
     if (server.tls_cert.empty() != server.tls_key.empty())
-        refuse(server.tls_cert.empty() ? "server.tls_key" : "server.tls_cert",
+        problems_.refuse(server.tls_cert.empty() ? "server.tls_key" : "server.tls_cert",
                "is set alone. Set server.tls_cert and server.tls_key together, or neither for a self-signed certificate.");
     if (!server.api_keys.empty() && server.api_keys.find_first_not_of(", ") == server.api_keys.npos)
-        refuse("server.api_keys", "holds commas but no key. Name at least one key, or leave it empty to let anyone connect.");
-}
-
-void CrossCheck::check_exists(std::string_view name, const std::string& path, bool folder)
-{
-    if (path.empty()) return;
-    std::error_code ignored;
-    const auto status = std::filesystem::status(path, ignored);
-    if (folder ? std::filesystem::is_directory(status) : std::filesystem::exists(status) && !std::filesystem::is_directory(status)) return;
-    refuse_value(
-        name, path,
-        fmt::format("does not name a {} that can be read. Paths are relative to the working directory.", folder ? "folder" : "file"));
+        problems_.refuse("server.api_keys", "holds commas but no key. Name at least one key, or leave it empty to let anyone connect.");
 }
 
 void CrossCheck::check_files()
 {
-    if (config_.server.data_dir.empty()) refuse("server.data_dir", "is empty. Name a folder, e.g. \"data\".");
-    check_exists("server.tls_cert", config_.server.tls_cert, false);
-    check_exists("server.tls_key", config_.server.tls_key, false);
-    check_exists("realtime.ca_file", config_.realtime.ca_file, false);
-    check_exists("tts.ca_file", config_.tts.ca_file, false);
-    check_exists("characters.dir", config_.characters.dir, true);
-}
-
-// The url itself is not shown: somebody may have put a password into it.
-std::optional<net::Url> CrossCheck::check_url(std::string_view name, const std::string& url,
-                                              std::initializer_list<std::string_view> schemes)
-{
-    const auto parsed = net::parse_url(url);
-    if (parsed && std::ranges::find(schemes, parsed->scheme) != schemes.end()) return *parsed;
-    refuse(name, fmt::format("is not a {}:// address. Write it like {}://HOST/PATH, without user name or password.",
-                             fmt::join(schemes, ":// or "), *schemes.begin()));
-    return std::nullopt;
+    if (config_.server.data_dir.empty()) problems_.refuse("server.data_dir", "is empty. Name a folder, e.g. \"data\".");
+    problems_.check_exists("server.tls_cert", config_.server.tls_cert, false);
+    problems_.check_exists("server.tls_key", config_.server.tls_key, false);
+    problems_.check_exists("realtime.ca_file", config_.realtime.ca_file, false);
+    problems_.check_exists("characters.dir", config_.characters.dir, true);
 }
 
 void CrossCheck::check_upstream()
 {
     const auto& realtime = config_.realtime;
     if (realtime.backoff_min_ms > realtime.backoff_max_ms)
-        refuse("realtime.backoff_min_ms", fmt::format("= {} is greater than realtime.backoff_max_ms = {}. Swap or adapt them.",
+        problems_.refuse("realtime.backoff_min_ms", fmt::format("= {} is greater than realtime.backoff_max_ms = {}. Swap or adapt them.",
                                                       realtime.backoff_min_ms, realtime.backoff_max_ms));
     if (config_.effective_model().empty())
-        refuse(config_.effective_upstream() == "local" ? "local.model" : "realtime.model", "is empty. Name a model.");
-    const auto url = check_url("realtime.url", realtime.url, {"wss", "ws"});
+        problems_.refuse(config_.effective_upstream() == "local" ? "local.model" : "realtime.model", "is empty. Name a model.");
+    const auto url = problems_.check_url("realtime.url", realtime.url, {"wss", "ws"});
     if (url && config_.effective_upstream() == "openai" && realtime.api_key.empty() && is_openai_host(url->host))
-        refuse("realtime.upstream",
+        problems_.refuse("realtime.upstream",
                "is \"openai\" or decided so by realtime.url, but there is no key. Set OPENAI_API_KEY, OPENAI_API_KEY_FILE or "
                "realtime.api_key, or choose realtime.upstream = \"local\".");
 }
 
-void CrossCheck::check_tts()
-{
-    const auto url = check_url("tts.url", config_.tts.url, {"https", "http"});
-    if (url && config_.tts.provider == "openai" && config_.tts.api_key.empty() && is_openai_host(url->host))
-        refuse("tts.provider", "is \"openai\", but there is no key. Set OPENAI_API_KEY, OPENAI_API_KEY_FILE or tts.api_key, or choose "
-                               "tts.provider = \"embedded\".");
-}
-
 }  // namespace
+
+bool is_openai_host(std::string_view host)
+{
+    constexpr std::string_view openai = "api.openai.com";
+    return std::ranges::equal(host, openai, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
+}
 
 std::vector<std::string> cross_check(const Config& config, const SourceOf& source_of) { return CrossCheck(config, source_of).run(); }
 

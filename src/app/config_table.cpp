@@ -1,61 +1,7 @@
-#include "config_table.hpp"
-
-#include "repartee/audio/pcm.hpp"
-
-#include <utility>
+#include "config_section.hpp"
 
 namespace repartee::app {
 namespace {
-
-constexpr double hour_ms = 3'600'000;
-constexpr double bytes_cap = 1 << 30;
-
-/// Adds the settings of one section; each method is one kind of setting.
-class Section {
-public:
-    Section(std::vector<Setting>& all, std::string name) : all_(all), name_(std::move(name)) {}
-
-    void text(std::string key, std::string& target, std::string description) { add(std::move(key), &target, std::move(description)); }
-    void secret(std::string key, std::string& target, std::string description)
-    {
-        add(std::move(key), &target, std::move(description)).secret = true;
-    }
-    void path(std::string key, std::string& target, std::string description)
-    {
-        add(std::move(key), &target, std::move(description)).path = true;
-    }
-    void choice(std::string key, std::string& target, std::vector<std::string> choices, std::string description)
-    {
-        add(std::move(key), &target, std::move(description)).choices = std::move(choices);
-    }
-    void integer(std::string key, std::int64_t& target, double min, double max, std::string description)
-    {
-        Setting& setting = add(std::move(key), &target, std::move(description));
-        setting.min = min;
-        setting.max = max;
-    }
-    void rate(std::string key, std::int64_t& target, std::string description)
-    {
-        Setting& setting = add(std::move(key), &target, std::move(description));
-        for (int hz : audio::client_rates_hz) setting.choices.push_back(std::to_string(hz));
-    }
-    void number(std::string key, double& target, double min, double max, std::string description)
-    {
-        Setting& setting = add(std::move(key), &target, std::move(description));
-        setting.min = min;
-        setting.max = max;
-    }
-    void flag(std::string key, bool& target, std::string description) { add(std::move(key), &target, std::move(description)); }
-
-private:
-    Setting& add(std::string key, Setting::Target target, std::string description)
-    {
-        return all_.emplace_back(Setting{.section = name_, .key = std::move(key), .target = target, .description = std::move(description)});
-    }
-
-    std::vector<Setting>& all_;
-    std::string name_;
-};
 
 void add_server(std::vector<Setting>& all, Config::Server& c)
 {
@@ -147,6 +93,8 @@ void add_limits(std::vector<Setting>& all, Config::Limits& c)
     s.integer("pending_events_max", c.pending_events_max, 16, 1e6, "Events kept for a client that reads slowly; then its session ends.");
     s.integer("unsent_bytes_max", c.unsent_bytes_max, 1 << 16, bytes_cap,
               "Bytes kept for a client that reads slowly; then its session ends.");
+    s.integer("uploads_bytes_max", c.uploads_bytes_max, 1 << 20, 64.0 * bytes_cap,
+              "All uploads under way together (POST /voice-chat); more are answered with 503.");
     s.integer("ping_interval_ms", c.ping_interval_ms, 10, hour_ms, "Time between WebSocket pings to a client.");
     s.integer("idle_limit_ms", c.idle_limit_ms, 10, hour_ms, "A client of which nothing (not even a pong) is heard for so long is gone.");
     s.integer("write_limit_ms", c.write_limit_ms, 10, hour_ms, "Time for a client to take one message.");
@@ -162,6 +110,14 @@ void add_local(std::vector<Setting>& all, Config::Local& c)
     s.integer("reply_chars_max", c.reply_chars_max, 100, 100'000, "Longest reply in characters.");
     s.integer("items_max", c.items_max, 10, 100'000, "Items kept of a conversation; then the oldest are dropped.");
     s.integer("input_buffer_ms", c.input_buffer_ms, 1000, hour_ms, "Audio kept of one turn of the person; then its front is dropped.");
+    s.integer("context_tokens_max", c.context_tokens_max, 500, 1e6,
+              "What the model is told of a conversation, in tokens by estimate; older turns are left out.");
+    s.integer("pieces_ahead", c.pieces_ahead, 0, 3, "Sentences of a reply in synthesis beside the one that is being heard.");
+    s.integer("first_piece_chars", c.first_piece_chars, 4, 200,
+              "From so many characters on the first piece of a reply may end at a comma: it is heard sooner.");
+    s.integer("piece_chars_max", c.piece_chars_max, 20, 1000, "A longer sentence is spoken in pieces.");
+    s.integer("turn_limit_ms", c.turn_limit_ms, 100, hour_ms,
+              "From the end of the person's turn to the first word or sound of the reply, all providers together.");
 }
 
 void add_characters(std::vector<Setting>& all, Config::Characters& c)
@@ -170,20 +126,6 @@ void add_characters(std::vector<Setting>& all, Config::Characters& c)
     s.path("dir", c.dir, "Folder of characters, one JSON file each, read into the database. Empty: the six built in.");
     s.integer("reload_interval_ms", c.reload_interval_ms, 0, hour_ms,
               "How often that folder and the database are looked at for changes. 0: at start and on SIGHUP only.");
-}
-
-void add_tts(std::vector<Setting>& all, Config::Tts& c)
-{
-    Section s(all, "tts");
-    s.choice("provider", c.provider, {"embedded", "openai"},
-             "Who speaks the characters' introductions: the voice built in, or an OpenAI speech service.");
-    s.text("url", c.url, "Base address of that service, https://HOST/PATH.");
-    s.secret("api_key", c.api_key, "Key for that service. When empty, OPENAI_API_KEY or the file OPENAI_API_KEY_FILE is used.");
-    s.text("model", c.model, "Speech model.");
-    s.text("fallback_voice", c.fallback_voice, "Voice for characters whose own voice the speech model does not have.");
-    s.path("ca_file", c.ca_file, "PEM file with the certificate authorities to trust for url. Empty: those of the system.");
-    s.number("speed", c.speed, 0.25, 4, "Speed of speech; 1 is the voice's own.");
-    s.integer("limit_ms", c.limit_ms, 10, hour_ms, "Time for one introduction.");
 }
 
 void add_log(std::vector<Setting>& all, Config::Log& c)
@@ -205,7 +147,8 @@ std::vector<Setting> settings_of(Config& config)
     add_limits(all, config.limits);
     add_local(all, config.local);
     add_characters(all, config.characters);
-    add_tts(all, config.tts);
+    add_roles(all, config);
+    add_voice(all, config);
     add_log(all, config.log);
     return all;
 }

@@ -1,4 +1,5 @@
 #include "config_table.hpp"
+#include "role_settings.hpp"
 
 #include "repartee/base/version.hpp"
 
@@ -62,6 +63,8 @@ std::string to_toml_masked(const Config& config)
     std::string out = fmt::format("# The configuration in force (repartee {}). Secrets are shown as \"***\".\n", version);
     fmt::format_to(std::back_inserter(out), "# Characters are spoken for by: {}, model {}\n", config.effective_upstream(),
                    to_toml(config.effective_model()));
+    fmt::format_to(std::back_inserter(out), "# Hears (stt): {}\n# Thinks (llm): {}\n# Speaks (tts): {}\n", chain_text(config, "stt"),
+                   chain_text(config, "llm"), chain_text(config, "tts"));
     std::string section;
     for (const Setting& setting : settings_of(copy)) {
         if (setting.section != section) {

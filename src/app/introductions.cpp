@@ -1,15 +1,13 @@
 #include "repartee/app/introductions.hpp"
 
+#include "introduction_voice.hpp"
+
 #include "repartee/app/character_loader.hpp"
 #include "repartee/audio/mp3.hpp"
 #include "repartee/audio/pcm.hpp"
-#include "repartee/providers/create.hpp"
-#include "repartee/providers/program.hpp"
 #include "repartee/store/character_repository.hpp"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -91,58 +89,10 @@ Choice choose(const std::vector<Character>& all, const std::vector<std::string>&
     return choice;
 }
 
-Result<std::unique_ptr<providers::TextToSpeech>> make_voice(const Config& config)
-{
-    // The chime that the embedded voice falls back to is no introduction, and would stay for good.
-    if (config.tts.provider == "embedded" && !providers::is_installed(config.local.espeak_program))
-        return Error{Code::not_configured,
-                     fmt::format("The program \"{}\" is not installed. Install it (apt-get install espeak-ng), correct "
-                                 "local.espeak_program, or set tts.provider to \"openai\".",
-                                 config.local.espeak_program)};
-    providers::TtsSettings settings;
-    settings.provider = config.tts.provider;
-    settings.url = config.tts.url;
-    settings.api_key = config.tts.api_key;
-    settings.model = config.tts.model;
-    settings.fallback_voice = config.tts.fallback_voice;
-    settings.ca_file = config.tts.ca_file;
-    settings.espeak_program = config.local.espeak_program;
-    settings.limit = std::chrono::milliseconds(config.tts.limit_ms);
-    return providers::create_tts(settings);
-}
-
-providers::SpeechRequest speech_request(const Config& config, const Character& character)
-{
-    const bool embedded = config.tts.provider == "embedded";
-    providers::SpeechRequest request;
-    request.text = character.introduction_text;
-    request.voice = character.openai_voice;
-    request.language = character.language;
-    request.speed = config.tts.speed * (embedded ? character.embedded_voice.speed : 1.0);
-    request.pitch = character.embedded_voice.pitch;
-    return request;
-}
-
-Result<std::vector<std::int16_t>> speak(providers::TextToSpeech& voice, providers::SpeechRequest request)
-{
-    asio::io_context context(1);
-    std::vector<std::int16_t> samples;
-    Result<void> outcome = Error{Code::internal, "The voice ended unexpectedly. Try again."};
-    const auto collect = [&](std::span<const std::int16_t> piece) { samples.insert(samples.end(), piece.begin(), piece.end()); };
-    const auto on_end = [&](std::exception_ptr failure, Result<void> result) {
-        if (!failure) outcome = std::move(result);
-    };
-    asio::co_spawn(context, voice.speak(std::move(request), collect, {}), on_end);
-    context.run();
-    if (!outcome) return outcome.error();
-    if (samples.empty()) return Error{Code::provider_failed, "Nothing was spoken. Check the character's introduction_text."};
-    return samples;
-}
-
 class Introductions {
 public:
-    Introductions(const Config& config, store::CharacterRepository& repository, fs::path folder, bool force)
-        : config_(config), repository_(repository), folder_(std::move(folder)), force_(force)
+    Introductions(store::CharacterRepository& repository, fs::path folder, bool force)
+        : repository_(repository), folder_(std::move(folder)), force_(force)
     {
     }
 
@@ -153,9 +103,9 @@ public:
     }
 
     /// What to say behind "…".
-    Result<std::string> make(providers::TextToSpeech& voice, const Character& character)
+    Result<std::string> make(IntroductionVoice& voice, const Character& character)
     {
-        const auto samples = speak(voice, speech_request(config_, character));
+        const auto samples = voice.speak(character);
         if (!samples) return samples.error();
         const auto mp3 = audio::encode_mp3(*samples, audio::realtime_hz);
         if (!mp3) return mp3.error();
@@ -178,7 +128,6 @@ private:
     static std::string url_of(const Character& character) { return std::string(own_audio_prefix) + file_name(character); }
     fs::path file_of(const Character& character) const { return folder_ / file_name(character); }
 
-    const Config& config_;
     store::CharacterRepository& repository_;
     fs::path folder_;
     bool force_;
@@ -209,10 +158,10 @@ int make_introductions(const Config& config, const IntroductionOptions& options)
     const Choice choice = choose(*all, options.characters);
     for (const std::string& id : choice.unknown) show(fmt::format("There is no character \"{}\".\n", id));
     store::CharacterRepository repository(*database);
-    Introductions introductions(config, repository, folder, options.force);
-    std::unique_ptr<providers::TextToSpeech> voice;
+    Introductions introductions(repository, folder, options.force);
+    std::unique_ptr<IntroductionVoice> voice;
     if (std::ranges::any_of(choice.characters, [&](const Character& character) { return introductions.is_lacking(character); })) {
-        auto made = make_voice(config);
+        auto made = IntroductionVoice::create(config);
         if (!made) return refuse(made.error());
         voice = std::move(*made);
     }

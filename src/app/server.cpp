@@ -1,9 +1,11 @@
 #include "repartee/app/server.hpp"
 
+#include "api_settings.hpp"
+#include "casting.hpp"
+#include "role_settings.hpp"
 #include "worker.hpp"
 
 #include "repartee/app/character_loader.hpp"
-#include "repartee/audio/pcm.hpp"
 #include "repartee/base/log.hpp"
 #include "repartee/net/listener.hpp"
 #include "repartee/net/signal.hpp"
@@ -16,12 +18,14 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 namespace repartee::app {
 namespace {
 
 constexpr milliseconds drain_poll{50};
+constexpr std::chrono::hours prune_interval{1};
 
 log::Level level_of(const std::string& word)
 {
@@ -30,64 +34,6 @@ log::Level level_of(const std::string& word)
     if (word == "error") return log::Level::error;
     if (word == "off") return log::Level::off;
     return log::Level::info;
-}
-
-std::vector<std::string> split(const std::string& list)
-{
-    std::vector<std::string> parts;
-    std::string part;
-    for (const char c : list + ",") {
-        if (c == ',') {
-            if (!part.empty()) parts.push_back(std::move(part));
-            part.clear();
-        } else if (c != ' ') {
-            part += c;
-        }
-    }
-    return parts;
-}
-
-conversation::SessionSettings session_defaults(const Config& config)
-{
-    conversation::SessionSettings session;
-    session.transcription_model = config.realtime.transcription_model;
-    session.noise_reduction = config.realtime.noise_reduction;
-    session.turn_detection = config.turn_detection();
-    session.output_tokens_max = config.realtime.output_tokens_max;
-    session.input_hz = static_cast<int>(config.conversation.input_rate_hz);
-    session.greeting = config.conversation.greeting;
-    session.uplink_bytes = audio::bytes_of_ms(config.limits.uplink_buffer_ms, audio::realtime_hz);
-    session.uplink_events_max = static_cast<std::size_t>(config.limits.pending_events_max);
-    session.downlink.output_hz = static_cast<int>(config.conversation.output_rate_hz);
-    session.downlink.capacity_bytes = audio::bytes_of_ms(config.limits.downlink_buffer_ms, audio::realtime_hz);
-    session.events_bytes_max = session.downlink.events_bytes_max = static_cast<std::size_t>(config.limits.unsent_bytes_max);
-    session.downlink.events_max = static_cast<std::size_t>(config.limits.pending_events_max);
-    return session;
-}
-
-api::Settings api_settings(const Config& config)
-{
-    api::Settings settings;
-    settings.version = REPARTEE_VERSION;
-    settings.model = config.effective_model();
-    settings.upstream = config.effective_upstream();
-    settings.api_keys = split(config.server.api_keys);
-    settings.allowed_origins = split(config.server.allowed_origins);
-    settings.default_character = config.conversation.default_character;
-    settings.audio_dir = config.server.data_dir + "/audio";
-    settings.sessions_max = config.server.sessions_max;
-    settings.session_limit = milliseconds(config.realtime.session_limit_ms);
-    settings.session = session_defaults(config);
-    settings.lead = milliseconds(config.conversation.lead_ms);
-    net::WebSocketLimits socket;
-    socket.ping_interval = milliseconds(config.limits.ping_interval_ms);
-    socket.idle_limit = milliseconds(config.limits.idle_limit_ms);
-    socket.write_limit = milliseconds(config.limits.write_limit_ms);
-    socket.message_bytes_max = static_cast<std::size_t>(config.limits.client_message_bytes_max);
-    settings.conversation_socket = socket;
-    socket.message_bytes_max = static_cast<std::size_t>(config.limits.client_event_bytes_max);
-    settings.realtime_socket = socket;
-    return settings;
 }
 
 Result<std::shared_ptr<const net::TlsContext>> server_tls(const Config& config)
@@ -107,7 +53,10 @@ Result<std::shared_ptr<const net::TlsContext>> server_tls(const Config& config)
 /// The long-lived parts, in order of construction.
 class Server {
 public:
-    explicit Server(const Config& config) : config_(config) { shared_.settings = api_settings(config); }
+    explicit Server(const Config& config) : config_(config), unknown_providers_(config) { shared_.settings = api_settings(config); }
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
 
     Result<void> start();
     void run();
@@ -116,6 +65,10 @@ private:
     awaitable<void> accept(net::Listener& listener, const net::TlsContext* tls);
     awaitable<void> watch_signals();
     awaitable<void> drain();
+    awaitable<void> prune_memory();
+    Result<void> start_workers();
+    Result<void> check_characters() const;
+    void open_memory();
     awaitable<void> wait_for_force(std::shared_ptr<bool> forced);
     Result<void> listen(const std::string& where, std::shared_ptr<const net::TlsContext> tls);
     void announce() const;
@@ -127,7 +80,9 @@ private:
 
     const Config& config_;
     api::Shared shared_;
+    UnknownProviders unknown_providers_;
     std::optional<store::Database> database_;
+    std::optional<store::MemoryRepository> memory_repository_;
     std::optional<CharacterReloader> reloader_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::unique_ptr<Door>> doors_;
@@ -143,19 +98,10 @@ Result<void> Server::start()
     database_.emplace(std::move(*database));
     const std::uint64_t stamp = sources.stamp();
     if (const auto loaded = load_characters(sources.directory, *database_, shared_.catalogue); !loaded) return loaded;
-    const std::string& character = config_.conversation.default_character;
-    if (!character.empty() && !shared_.catalogue.snapshot()->find(character))
-        return Error{Code::not_found, "conversation.default_character names '" + character + "', which is not among the characters."};
-
-    std::shared_ptr<const net::TlsContext> upstream_tls;
-    if (shared_.settings.upstream == "openai") {
-        auto context = net::TlsContext::client(config_.realtime.ca_file);
-        if (!context) return context.error();
-        upstream_tls = std::make_shared<const net::TlsContext>(std::move(*context));
-    }
-    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    const int count = config_.server.threads > 0 ? static_cast<int>(config_.server.threads) : std::min(cores, 4);
-    for (int i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(config_, i, count, shared_, upstream_tls));
+    if (const auto known = check_characters(); !known) return known;
+    unknown_providers_.tell(shared_.catalogue.snapshot()->all());
+    open_memory();
+    if (const auto started = start_workers(); !started) return started;
 
     if (const auto open = listen(config_.server.listen, nullptr); !open) return open;
     if (!config_.server.tls_listen.empty()) {
@@ -164,8 +110,80 @@ Result<void> Server::start()
         if (const auto open = listen(config_.server.tls_listen, std::move(*tls)); !open) return open;
     }
     signals_.emplace(workers_.front()->context(), SIGINT, SIGTERM, SIGHUP);
-    reloader_.emplace(sources, milliseconds(config_.characters.reload_interval_ms), stamp, *database_, shared_.catalogue);
+    reloader_.emplace(sources, milliseconds(config_.characters.reload_interval_ms), stamp, *database_, shared_.catalogue,
+                      [this] { unknown_providers_.tell(shared_.catalogue.snapshot()->all()); });
     return {};
+}
+
+Result<void> Server::check_characters() const
+{
+    const struct {
+        std::string_view setting;
+        const std::string& character;
+    } named[] = {{"conversation.default_character", config_.conversation.default_character},
+                 {"interview.character", config_.interview.character},
+                 {"voice_chat.character", config_.voice_chat.character}};
+    for (const auto& [setting, character] : named)
+        if (!character.empty() && !shared_.catalogue.snapshot()->find(character))
+            return Error{Code::not_found, fmt::format("{} names '{}', which is not among the characters.", setting, character)};
+    return {};
+}
+
+void Server::open_memory()
+{
+    const Config::Memory& c = config_.memory;
+    store::MemoryLimits limits;
+    limits.sessions_max = c.sessions_max;
+    limits.turns_max = c.turns_max;
+    limits.age_days_max = c.age_days_max;
+    limits.recording_bytes_max = c.recording_bytes_max;
+    memory_repository_.emplace(*database_, limits);
+    memory_repository_->prune();
+    voice::MemorySettings memory;
+    memory.turns_max = static_cast<std::size_t>(c.turns_in_context);
+    shared_.memory = std::make_unique<voice::Memory>(*memory_repository_, memory);
+    shared_.interviews = std::make_unique<voice::InterviewBook>(*memory_repository_, static_cast<std::size_t>(config_.interview.sessions_max));
+    if (config_.listen.debug)
+        shared_.debug_recordings =
+            std::make_unique<voice::DebugRecordings>(config_.server.data_dir, static_cast<std::size_t>(config_.listen.debug_files_max));
+}
+
+Result<void> Server::start_workers()
+{
+    const auto environment = [](const char* name) -> const char* { return std::getenv(name); };
+    WorkerParts parts{config_, shared_, nullptr, {}, http_client_settings(config_, environment)};
+    if (shared_.settings.upstream == "openai") {
+        auto context = net::TlsContext::client(config_.realtime.ca_file);
+        if (!context) return context.error();
+        parts.upstream_tls = std::make_shared<const net::TlsContext>(std::move(*context));
+    }
+    auto chains = role_settings(config_);
+    if (!chains) return chains.error();
+    parts.chains = std::move(*chains);
+    if (const auto& voices = parts.chains.tts.front().voices)
+        for (const providers::Voice& voice : voices->all()) shared_.settings.voice_ids.push_back(voice.id);
+    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    parts.workers = config_.server.threads > 0 ? static_cast<int>(config_.server.threads) : std::min(cores, 4);
+    for (int i = 0; i < parts.workers; ++i) {
+        auto worker = Worker::create(parts, i);
+        if (!worker) return worker.error();
+        workers_.push_back(std::move(*worker));
+    }
+    return {};
+}
+
+Server::~Server()
+{
+    // The database's answers go to event loops: none may come when those are gone. And sessions, which the loops hold, use the memory.
+    if (shared_.memory) shared_.memory->stop();
+    if (shared_.interviews) shared_.interviews->stop();
+    reloader_.reset();
+    signals_.reset();
+    doors_.clear();
+    workers_.clear();
+    shared_.debug_recordings.reset();
+    shared_.interviews.reset();
+    shared_.memory.reset();
 }
 
 Result<void> Server::listen(const std::string& where, std::shared_ptr<const net::TlsContext> tls)
@@ -186,10 +204,14 @@ void Server::announce() const
         if (host == "0.0.0.0" || host == "[::]") host = "localhost";
         fmt::print("Repartee {} listens on {}://{}:{}/\n", REPARTEE_VERSION, door->tls ? "https" : "http", host, door->listener.port());
     }
-    if (shared_.settings.upstream == "local")
+    const bool prepared = speaks_prepared_lines(config_), local = shared_.settings.upstream == "local";
+    if (!local) fmt::print("Conversations go to {} with model {}.\n", config_.realtime.url, shared_.settings.model);
+    if (local && prepared && config_.llm.api_key.empty())
         fmt::print("No AI service is configured: characters speak prepared lines. Set OPENAI_API_KEY to let them think.\n");
-    else
-        fmt::print("Conversations go to {} with model {}.\n", config_.realtime.url, shared_.settings.model);
+    else if (prepared && config_.llm.provider == "auto" && config_.llm.model.empty())
+        fmt::print("llm.model is not set: {} speak prepared lines. Name a chat model to let them think.\n",
+                   local ? "characters" : "voice chat and interviews");
+    fmt::print("Hears: {}. Thinks: {}. Speaks: {}.\n", chain_text(config_, "stt"), chain_text(config_, "llm"), chain_text(config_, "tts"));
     std::fflush(stdout);
 }
 
@@ -243,11 +265,23 @@ awaitable<void> Server::drain()
     log::info("server.stopped", {{"sessions_cut", shared_.sessions.load()}, {"forced", *forced ? "yes" : "no"}});
 }
 
+awaitable<void> Server::prune_memory()
+{
+    auto executor = co_await asio::this_coro::executor;
+    net::Signal pause(executor);
+    for (;;) {
+        const Instant later = std::chrono::steady_clock::now() + prune_interval;
+        co_await pause.wait_until(later);
+        memory_repository_->prune();
+    }
+}
+
 void Server::run()
 {
     asio::io_context& context = workers_.front()->context();
     for (const auto& door : doors_) asio::co_spawn(context, accept(door->listener, door->tls.get()), asio::detached);
     asio::co_spawn(context, watch_signals(), asio::detached);
+    asio::co_spawn(context, prune_memory(), asio::detached);
     announce();
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < workers_.size(); ++i) threads.emplace_back([worker = workers_[i].get()] { worker->run(); });

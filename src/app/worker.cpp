@@ -1,10 +1,11 @@
 #include "worker.hpp"
 
+#include "local_source.hpp"
+#include "role_settings.hpp"
+
 #include "repartee/api/routes.hpp"
 #include "repartee/base/log.hpp"
-#include "repartee/engine/local_upstream.hpp"
 #include "repartee/net/deadline.hpp"
-#include "repartee/providers/create.hpp"
 #include "repartee/upstream/pool.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -44,37 +45,16 @@ upstream::PoolSettings pool_settings(const Config& config, int index, int worker
     return settings;
 }
 
-std::unique_ptr<upstream::Source> local_source(const Config& config, asio::any_io_executor executor)
+net::HttpLimits http_limits(const Config& config)
 {
-    engine::LocalSettings settings;
-    settings.model = config.local.model;
-    settings.reply_chars_max = static_cast<std::size_t>(config.local.reply_chars_max);
-    settings.limits.items_max = static_cast<std::size_t>(config.local.items_max);
-    settings.limits.input_buffer_ms_max = static_cast<std::size_t>(config.local.input_buffer_ms);
-
-    providers::TtsSettings tts_settings;
-    tts_settings.espeak_program = config.local.espeak_program;
-    tts_settings.limit = milliseconds(config.local.speech_limit_ms);
-    const std::shared_ptr<providers::TextToSpeech> tts = providers::create_tts(tts_settings).value();
-    const std::shared_ptr<providers::SpeechToText> stt = providers::create_stt({}).value();
-    auto make_roles = [tts, stt](const characters::Character* character) {
-        providers::LlmSettings llm;
-        engine::LocalRoles roles;
-        if (character) {
-            llm.script = {character->offline_lines, character->closing_line, character->language};
-            roles.language = character->language;
-            roles.pitch = character->embedded_voice.pitch;
-            roles.speed = character->embedded_voice.speed;
-        } else {
-            llm.script.language = "en";
-            roles.language = "en";
-        }
-        roles.stt = stt;
-        roles.tts = tts;
-        roles.llm = providers::create_llm(llm).value();
-        return roles;
-    };
-    return std::make_unique<engine::LocalSource>(std::move(executor), settings, std::move(make_roles));
+    net::HttpLimits limits;
+    limits.header_bytes_max = static_cast<std::size_t>(config.server.header_bytes_max);
+    limits.body_bytes_max = static_cast<std::size_t>(config.server.body_bytes_max);
+    limits.header_limit = milliseconds(config.server.header_limit_ms);
+    limits.body_limit = milliseconds(config.server.body_limit_ms);
+    limits.keep_alive_limit = milliseconds(config.server.keep_alive_limit_ms);
+    limits.write_limit = milliseconds(config.limits.write_limit_ms);
+    return limits;
 }
 
 struct ConnectionCount {
@@ -92,26 +72,40 @@ constexpr milliseconds stop_limit{2'000};
 
 }  // namespace
 
-Worker::Worker(const Config& config, int index, int workers, api::Shared& shared, std::shared_ptr<const net::TlsContext> upstream_tls)
-    : shared_(shared), connections_max_(config.server.connections_max), coalesce_(config.relay.coalesce_us)
+Worker::Worker(const WorkerParts& parts)
+    : shared_(parts.shared),
+      connections_max_(parts.config.server.connections_max),
+      coalesce_(parts.config.relay.coalesce_us),
+      http_client_(context_.get_executor(), parts.http, parts.shared.metrics),
+      decoder_(decode_settings(parts.config))
 {
-    if (upstream_tls) {
-        auto pool = std::make_unique<upstream::Pool>(context_.get_executor(), endpoint_of(config), pool_settings(config, index, workers),
-                                                     std::move(upstream_tls), shared.metrics);
-        pool->start();
-        source_ = std::move(pool);
-    } else {
-        source_ = local_source(config, context_.get_executor());
-    }
-    services_ = std::make_unique<api::Services>(api::Services{shared, *source_, registry_});
-    http_limits_.header_bytes_max = static_cast<std::size_t>(config.server.header_bytes_max);
-    http_limits_.body_bytes_max = static_cast<std::size_t>(config.server.body_bytes_max);
-    http_limits_.header_limit = milliseconds(config.server.header_limit_ms);
-    http_limits_.body_limit = milliseconds(config.server.body_limit_ms);
-    http_limits_.keep_alive_limit = milliseconds(config.server.keep_alive_limit_ms);
-    http_limits_.write_limit = milliseconds(config.limits.write_limit_ms);
+    http_limits_ = http_limits(parts.config);
+    http_limits_.body_gate = api::upload_gate(shared_);
     handler_ = [this](net::Request request) { return api::handle(*services_, std::move(request)); };
     refusing_handler_ = [this](net::Request) { return api::refuse_connection(shared_); };
+}
+
+Result<std::unique_ptr<Worker>> Worker::create(const WorkerParts& parts, int index)
+{
+    std::unique_ptr<Worker> worker(new Worker(parts));
+    auto roles = providers::create_roles(parts.chains, {worker->http_client_, worker->decoder_, parts.shared.metrics});
+    if (!roles) return roles.error();
+    worker->roles_ = std::move(*roles);
+    worker->make_source(parts, index);
+    worker->services_ = std::make_unique<api::Services>(api::Services{parts.shared, *worker->source_, worker->registry_, worker->roles_});
+    return worker;
+}
+
+void Worker::make_source(const WorkerParts& parts, int index)
+{
+    if (!parts.upstream_tls) {
+        source_ = local_source(parts.config, context_.get_executor(), roles_, parts.chains, parts.shared.metrics);
+        return;
+    }
+    auto pool = std::make_unique<upstream::Pool>(context_.get_executor(), endpoint_of(parts.config),
+                                                 pool_settings(parts.config, index, parts.workers), parts.upstream_tls, parts.shared.metrics);
+    pool->start();
+    source_ = std::move(pool);
 }
 
 void Worker::serve(int native_socket, const net::TlsContext* tls)

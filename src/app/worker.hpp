@@ -2,8 +2,10 @@
 #include "repartee/api/services.hpp"
 #include "repartee/app/config.hpp"
 #include "repartee/net/byte_stream.hpp"
+#include "repartee/net/http_client.hpp"
 #include "repartee/net/http_server.hpp"
 #include "repartee/net/tls_context.hpp"
+#include "repartee/providers/create.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,11 +14,22 @@
 
 namespace repartee::app {
 
-/// One thread's world: an event loop, its upstream source, the sessions that live on it. A connection stays on its worker for ever, so nothing of a
-/// session is locked.
+/// What all workers are made from. `config` and `shared` outlive them.
+struct WorkerParts {
+    const Config& config;
+    api::Shared& shared;
+    std::shared_ptr<const net::TlsContext> upstream_tls;  ///< null: the engine built in
+    providers::RoleSettings chains;
+    net::HttpClientSettings http;
+    int workers = 1;
+};
+
+/// One thread's world: an event loop, its upstream source, its providers, the sessions that live on it. A connection stays on its worker for ever, so
+/// nothing of a session is locked.
 class Worker {
 public:
-    Worker(const Config& config, int index, int workers, api::Shared& shared, std::shared_ptr<const net::TlsContext> upstream_tls);
+    /// The error names the setting that cannot be used.
+    static Result<std::unique_ptr<Worker>> create(const WorkerParts& parts, int index);
 
     asio::io_context& context() { return context_; }
     /// Serves an accepted socket; may be called from any thread. `tls` null: plain.
@@ -28,6 +41,8 @@ public:
     void run();
 
 private:
+    explicit Worker(const WorkerParts& parts);
+    void make_source(const WorkerParts& parts, int index);
     awaitable<void> serve_connection(int native_socket, const net::TlsContext* tls);
     awaitable<void> finish();
 
@@ -37,6 +52,10 @@ private:
     std::chrono::microseconds coalesce_;
     relay::Registry registry_;  // before the context: what the context destroys with it may still sign out here
     asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // its sockets and timers are this thread's alone; anybody may post
+    // They go before the context, which destroys the coroutines that wait in them: those touch nothing of these any more.
+    net::HttpClient http_client_;
+    providers::AudioDecoder decoder_;
+    providers::Roles roles_;
     std::unique_ptr<upstream::Source> source_;
     std::unique_ptr<api::Services> services_;
     net::Handler handler_, refusing_handler_;

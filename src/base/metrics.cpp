@@ -53,17 +53,24 @@ public:
     void histogram(std::string_view name, std::string_view help, const Histogram& histogram)
     {
         family(name, "histogram", help);
+        histogram_samples(name, "", histogram);
+    }
+
+    /// `labels` of every sample, beside `le`.
+    void histogram_samples(std::string_view name, std::string_view labels, const Histogram& histogram)
+    {
         const std::string bucket_name = fmt::format("{}_bucket", name);
+        const std::string before_le = labels.empty() ? "" : fmt::format("{},", labels);
         std::uint64_t count = 0;
         for (std::size_t i = 0; i < Histogram::upper_bounds_s.size(); ++i) {
             count += histogram.bucket(i);
-            sample(bucket_name, fmt::format("le=\"{}\"", Histogram::upper_bounds_s[i]), count);
+            sample(bucket_name, fmt::format("{}le=\"{}\"", before_le, Histogram::upper_bounds_s[i]), count);
         }
         // Counted up from the buckets as read, so that _count always equals +Inf while observations go on.
         count += histogram.bucket(Histogram::upper_bounds_s.size());
-        sample(bucket_name, "le=\"+Inf\"", count);
-        sample(fmt::format("{}_sum", name), "", static_cast<double>(histogram.sum_ns()) / 1e9);
-        sample(fmt::format("{}_count", name), "", count);
+        sample(bucket_name, fmt::format("{}le=\"+Inf\"", before_le), count);
+        sample(fmt::format("{}_sum", name), labels, static_cast<double>(histogram.sum_ns()) / 1e9);
+        sample(fmt::format("{}_count", name), labels, count);
     }
 
     std::string take() { return std::move(text_); }
@@ -98,6 +105,54 @@ void write_traffic(Exposition& out, const Metrics& m)
                      m.upstream_frames_out);
     out.two_counters("repartee_upstream_bytes_total", "Payload bytes of events from (in) and to (out) upstreams.", in, m.upstream_bytes_in,
                      out_label, m.upstream_bytes_out);
+}
+
+struct Role {
+    std::string_view label;
+    const RoleMetrics& metrics;
+};
+
+void write_role_counter(Exposition& out, std::string_view name, std::string_view help, const std::array<Role, 3>& roles,
+                        Counter RoleMetrics::*counter)
+{
+    out.family(name, "counter", help);
+    for (const Role& role : roles) out.sample(name, role.label, (role.metrics.*counter).value());
+}
+
+void write_role_histogram(Exposition& out, std::string_view name, std::string_view help, const std::array<Role, 3>& roles,
+                          Histogram RoleMetrics::*histogram)
+{
+    out.family(name, "histogram", help);
+    for (const Role& role : roles) out.histogram_samples(name, role.label, role.metrics.*histogram);
+}
+
+void write_roles(Exposition& out, const Metrics& m)
+{
+    const std::array<Role, 3> roles{Role{"role=\"stt\"", m.stt}, Role{"role=\"llm\"", m.llm}, Role{"role=\"tts\"", m.tts}};
+    write_role_counter(out, "repartee_provider_requests_total", "Calls of the services that hear (stt), think (llm) and speak (tts).", roles,
+                       &RoleMetrics::requests);
+    write_role_counter(out, "repartee_provider_failures_total", "Calls that failed, each provider of a chain for itself.", roles,
+                       &RoleMetrics::failures);
+    write_role_counter(out, "repartee_provider_cancelled_total", "Calls that were stopped, e.g. by an interruption.", roles, &RoleMetrics::cancelled);
+    write_role_counter(out, "repartee_provider_fallbacks_total", "Times that the next provider of a chain took over.", roles,
+                       &RoleMetrics::fallbacks);
+    write_role_counter(out, "repartee_provider_retries_total", "Requests that were repeated.", roles, &RoleMetrics::retries);
+    constexpr std::string_view tokens = "repartee_provider_tokens_total";
+    out.family(tokens, "counter", "Tokens as the services counted them.");
+    for (const Role& role : roles) {
+        out.sample(tokens, fmt::format("{},direction=\"in\"", role.label), role.metrics.input_tokens.value());
+        out.sample(tokens, fmt::format("{},direction=\"out\"", role.label), role.metrics.output_tokens.value());
+    }
+    out.counter("repartee_provider_characters_total", "Characters given to the services that speak.", m.tts.characters);
+    constexpr std::string_view audio = "repartee_provider_audio_seconds_total";
+    out.family(audio, "counter", "Sound heard (stt) and made (tts).");
+    out.sample(audio, roles[0].label, static_cast<double>(m.stt.audio_ms.value()) / 1e3);
+    out.sample(audio, roles[2].label, static_cast<double>(m.tts.audio_ms.value()) / 1e3);
+    write_role_histogram(out, "repartee_provider_first_byte_seconds", "From a call to its first text or sound.", roles, &RoleMetrics::first_byte);
+    write_role_histogram(out, "repartee_provider_request_seconds", "From a call to its end.", roles, &RoleMetrics::duration);
+    out.counter("repartee_provider_connects_total", "Connections opened to providers.", m.provider_connects_total);
+    out.counter("repartee_provider_connections_reused_total", "Requests that went over a connection which was open already.",
+                m.provider_connections_reused_total);
 }
 
 void write_errors(Exposition& out, const Metrics& m)
@@ -160,6 +215,15 @@ std::string Metrics::prometheus_text() const
                   reply_first_audio);
     out.histogram("repartee_relay_uplink_seconds", "From a client frame read to its event handed to the upstream.", relay_uplink);
     out.histogram("repartee_relay_downlink_seconds", "From an upstream event read to its first byte handed to the client.", relay_downlink);
+    write_roles(out, *this);
+    out.counter("repartee_turns_failed_total", "Replies of the engine built in that ended in an error.", turns_failed_total);
+    out.counter("repartee_voice_chats_total", "Requests of POST /voice-chat.", voice_chats_total);
+    out.counter("repartee_interviews_total", "Interviews started.", interviews_total);
+    out.counter("repartee_interviews_resumed_total", "Interviews that went on after a lost connection.", interviews_resumed_total);
+    out.counter("repartee_utterances_total", "Utterances recognised for /ws/audio.", utterances_total);
+    out.histogram("repartee_voice_chat_first_byte_seconds", "From the end of an upload to the first byte of its answer.", voice_chat_first_byte);
+    out.counter("repartee_memory_writes_dropped_total", "Writes of conversations dropped because the database was behind.",
+                memory_writes_dropped_total);
     write_errors(out, *this);
     write_process(out);
     return out.take();

@@ -130,6 +130,32 @@ Result<void> check_required(const Character& character)
     return {};
 }
 
+/// "llm", "llm_2" or "llm_3" for the role "llm", or nothing: what is configured, and nothing of it.
+bool is_section_of(std::string_view role, std::string_view section)
+{
+    if (section.empty() || section == role) return true;
+    return section.size() == role.size() + 2 && section.starts_with(role) && (section.ends_with("_2") || section.ends_with("_3"));
+}
+
+Result<void> check_providers(const Character& character)
+{
+    struct Wish {
+        std::string_view role, field;
+        const std::string& section;
+    };
+    for (const Wish& wish : {Wish{"stt", "stt_provider", character.stt_provider}, Wish{"llm", "llm_provider", character.llm_provider},
+                             Wish{"tts", "tts_provider", character.tts_provider}})
+        if (!is_section_of(wish.role, wish.section))
+            return invalid(wish.field, fmt::format("must name a section of the configuration: \"{0}\", \"{0}_2\" or \"{0}_3\". Leave it empty "
+                                                   "to take what is configured.",
+                                                   wish.role));
+    using Model = std::pair<std::string_view, const std::string&>;
+    for (const auto& [field, model] :
+         {Model{"stt_model", character.stt_model}, Model{"llm_model", character.llm_model}, Model{"tts_model", character.tts_model}})
+        if (model.find_first_of("\n\t") != model.npos) return invalid(field, "must be one line: a model's name.");
+    return {};
+}
+
 Result<void> check_forms(const Character& character)
 {
     const auto all = [](std::string_view text, auto accepted) { return std::all_of(text.begin(), text.end(), accepted); };
@@ -139,7 +165,7 @@ Result<void> check_forms(const Character& character)
         return invalid("openai_voice", "must be a voice name such as \"cedar\": letters, digits, underscores and hyphens.");
     if (character.language.size() != 2 || !all(character.language, is_lower))
         return invalid("language", "must be a two-letter language code (ISO 639-1), e.g. \"ko\".");
-    return {};
+    return check_providers(character);
 }
 
 }  // namespace

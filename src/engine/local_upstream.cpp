@@ -1,83 +1,69 @@
-#include "repartee/engine/local_upstream.hpp"
-
-#include "repartee/base/log.hpp"
-#include "repartee/engine/speech_pieces.hpp"
+#include "local_state.hpp"
 #include "repartee/realtime/append_event.hpp"
 
-#include <chrono>
-#include <deque>
-#include <set>
+#include <algorithm>
+#include <exception>
 
 namespace repartee::engine {
 namespace {
-
-Instant now() { return std::chrono::steady_clock::now(); }
 
 std::int64_t unix_time_s()
 {
     return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-constexpr milliseconds full_queue_pause{20};
-
 }  // namespace
 
-struct LocalUpstream::State : std::enable_shared_from_this<State> {
-    State(asio::any_io_executor executor, std::string voice, std::string instructions, LocalRoles given_roles, const LocalSettings& given)
-        : settings(given),
-          roles(std::move(given_roles)),
-          server(settings.model, std::move(voice), std::move(instructions), settings.limits, unix_time_s(), settings.transcription_only),
-          event_waiting(executor),
-          clock_changed(executor),
-          room(executor),
-          tasks(executor, "engine.local")
-    {
-    }
-
-    /// Takes what the server has to say and starts the work it asks for.
-    void drain();
-    bool is_running(std::string_view response_id) const { return !closed && running.find(response_id) != running.end(); }
-    void end()
-    {
-        closed = true;
-        running.clear();
-        event_waiting.notify();
-        clock_changed.notify();
-        room.notify();
-    }
-    awaitable<void> clock();
-    awaitable<void> reply(ReplyRequest request);
-    awaitable<void> transcribe(TranscriptionRequest request);
-    Task<> speak(const ReplyRequest& request, std::string piece);
-
-    LocalSettings settings;
-    LocalRoles roles;
-    RealtimeServer server;
-    std::deque<std::string> events;
-    std::size_t events_bytes = 0;
-    std::string current;  ///< what receive() handed out
-    std::string append_event;
-    std::set<std::string, std::less<>> running;
-    bool closed = false;
-    net::Signal event_waiting, clock_changed, room;
-    net::TaskGroup tasks;
-};
+LocalUpstream::State::State(asio::any_io_executor given_executor, std::string voice, std::string instructions, LocalRoles given_roles,
+                            const LocalSettings& given)
+    : executor(std::move(given_executor)),
+      settings(given),
+      roles(std::move(given_roles)),
+      server(settings.model, std::move(voice), std::move(instructions), settings.limits, unix_time_s(), settings.transcription_only),
+      event_waiting(executor),
+      clock_changed(executor),
+      room(executor),
+      tasks(executor, "engine.local")
+{
+    server.transcribe_every_turn(reads_words());
+}
 
 void LocalUpstream::State::drain()
 {
     RealtimeServer::Output output = server.take_output();
+    // First of all, so that nothing is made, and paid for, that nobody will hear.
+    for (const std::string& id : output.cancelled_responses) {
+        const auto cancelled = turns.find(id);
+        if (cancelled == turns.end()) continue;
+        const std::shared_ptr<LocalTurn> turn = cancelled->second;
+        turns.erase(cancelled);
+        turn->end();
+    }
     for (std::string& event : output.events) {
         events_bytes += event.size();
         events.push_back(std::move(event));
     }
-    for (const std::string& id : output.cancelled_responses) running.erase(id);
+    for (TranscriptionRequest& request : output.transcriptions) queue_transcription(std::move(request));
     for (ReplyRequest& request : output.replies) {
-        running.insert(request.response_id);
-        tasks.spawn(reply(std::move(request)));
+        const auto& cancelled = output.cancelled_responses;
+        if (std::find(cancelled.begin(), cancelled.end(), request.response_id) != cancelled.end()) continue;
+        auto turn = std::make_shared<LocalTurn>(executor, std::move(request));
+        turns.emplace(turn->request.response_id, turn);
+        tasks.spawn(reply(std::move(turn)));
     }
-    for (TranscriptionRequest& request : output.transcriptions) tasks.spawn(transcribe(std::move(request)));
     if (!events.empty()) event_waiting.notify();
     clock_changed.notify();
+}
+
+void LocalUpstream::State::end()
+{
+    closed = true;
+    closing.request_stop();
+    for (const auto& [id, turn] : std::exchange(turns, {})) turn->end();
+    waiting.clear();
+    event_waiting.notify();
+    clock_changed.notify();
+    room.notify();
 }
 
 // Wakes the server for what happens without an event: its idle time limit.
@@ -92,84 +78,24 @@ awaitable<void> LocalUpstream::State::clock()
         }
         const bool changed = co_await clock_changed.wait_until(*tick);
         if (changed || closed) continue;
-        server.on_tick(now());
+        server.on_tick(clock_now());
         drain();
     }
 }
 
-Task<> LocalUpstream::State::speak(const ReplyRequest& request, std::string piece)
+std::string_view LocalUpstream::State::next_event()
 {
-    auto executor = co_await asio::this_coro::executor;
-    net::Signal pause{executor};
-    while (is_running(request.response_id) && events.size() > settings.pending_events_max) {
-        const Instant later = now() + full_queue_pause;
-        co_await pause.wait_until(later);
-    }
-    server.on_reply_text(request.response_id, piece, now());
-    drain();
-    if (!request.audio) co_return Result<void>{};
-    providers::SpeechRequest speech;
-    speech.text = std::move(piece);
-    speech.voice = request.voice;
-    speech.language = roles.language;
-    speech.speed = request.speed * roles.speed;
-    speech.pitch = roles.pitch;
-    auto sink = [&](std::span<const std::int16_t> samples) {
-        server.on_reply_audio(request.response_id, samples, now());
-        drain();
-    };
-    auto stop = [&] { return !is_running(request.response_id); };
-    co_return co_await roles.tts->speak(std::move(speech), std::ref(sink), std::ref(stop));
+    current = std::move(events.front());
+    events.pop_front();
+    events_bytes -= current.size();
+    room.notify();
+    if (events.size() == settings.pending_events_max)
+        for (const auto& [id, turn] : turns) turn->changed.notify();
+    return current;
 }
 
-awaitable<void> LocalUpstream::State::reply(ReplyRequest request)
-{
-    const auto self = shared_from_this();
-    providers::ChatRequest chat;
-    chat.messages.push_back({"system", request.instructions});
-    for (const ContextMessage& message : request.context) chat.messages.push_back({message.role, message.text});
-    chat.max_output_tokens = static_cast<int>(request.max_output_tokens);
-
-    SpeechPieces pieces;
-    std::size_t bytes = 0;
-    auto sink = [&](std::string_view delta) {
-        bytes += delta.size();
-        if (bytes <= settings.reply_chars_max * 4) pieces.push(delta);
-    };
-    auto stop = [&] { return !is_running(request.response_id); };
-    auto answered = co_await roles.llm->chat(std::move(chat), std::ref(sink), std::ref(stop));
-    Result<void> outcome;
-    if (!answered) outcome = answered.error();
-    while (outcome && is_running(request.response_id)) {
-        std::string piece = pieces.next(true);
-        if (piece.empty()) break;
-        outcome = co_await speak(request, std::move(piece));
-    }
-    if (!is_running(request.response_id)) co_return;
-    running.erase(request.response_id);
-    if (outcome)
-        server.on_reply_done(request.response_id, now());
-    else
-        server.on_reply_failed(request.response_id, outcome.error(), now());
-    drain();
-}
-
-awaitable<void> LocalUpstream::State::transcribe(TranscriptionRequest request)
-{
-    const auto self = shared_from_this();
-    std::string language = request.language;
-    if (language.empty()) language = roles.language;
-    auto stop = [&] { return closed; };
-    const auto text = co_await roles.stt->transcribe(std::move(request.samples), std::move(language), std::ref(stop));
-    if (closed) co_return;
-    if (text)
-        server.on_transcript(request.item_id, *text, now());
-    else
-        server.on_transcription_failed(request.item_id, text.error(), now());
-    drain();
-}
-
-LocalUpstream::LocalUpstream(asio::any_io_executor executor, std::string voice, std::string instructions, LocalRoles roles, const LocalSettings& settings)
+LocalUpstream::LocalUpstream(asio::any_io_executor executor, std::string voice, std::string instructions, LocalRoles roles,
+                             const LocalSettings& settings)
     : state_(std::make_shared<State>(executor, std::move(voice), std::move(instructions), std::move(roles), settings))
 {
     state_->drain();
@@ -190,13 +116,8 @@ Task<std::string_view> LocalUpstream::receive()
 
 std::optional<std::string_view> LocalUpstream::try_receive()
 {
-    State& state = *state_;
-    if (state.events.empty()) return std::nullopt;
-    state.current = std::move(state.events.front());
-    state.events.pop_front();
-    state.events_bytes -= state.current.size();
-    state.room.notify();
-    return state.current;
+    if (state_->events.empty()) return std::nullopt;
+    return state_->next_event();
 }
 
 awaitable<bool> LocalUpstream::wait_event()
@@ -209,7 +130,7 @@ awaitable<bool> LocalUpstream::wait_event()
 Result<void> LocalUpstream::post(std::string_view event)
 {
     if (state_->closed) return Error{Code::closed, "The session is closed."};
-    state_->server.on_client_event(event, now());
+    state_->server.on_client_event(event, clock_now());
     state_->drain();
     return {};
 }
@@ -233,7 +154,7 @@ Task<> LocalUpstream::sent()
     const auto state = state_;
     while (!state->closed && state->events_bytes > state->settings.pending_bytes_max) co_await state->room.wait();
     if (state->closed) co_return Error{Code::closed, "The session is closed."};
-    co_return Result<void>{};
+    co_return Result<void>();
 }
 
 awaitable<void> LocalUpstream::close()

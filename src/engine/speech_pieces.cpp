@@ -1,51 +1,73 @@
 #include "repartee/engine/speech_pieces.hpp"
 
+#include "code_point.hpp"
+#include "sentence_end.hpp"
+
+#include <algorithm>
+
 namespace repartee::engine {
 namespace {
 
-// A piece this long is cut at a space even without an end mark: the listener should not wait for it.
-constexpr std::size_t piece_bytes_max = 400;
+using Kind = Boundary::Kind;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// Bytes of the sentence end mark at `i`, 0 when there is none.
-std::size_t end_mark(std::string_view text, std::size_t i)
-{
-    if (text[i] == '.' && i > 0 && is_digit(text[i - 1]) && i + 1 < text.size() && is_digit(text[i + 1])) return 0;  // 3.5
-    if (text[i] == '.' || text[i] == '!' || text[i] == '?' || text[i] == '\n') return 1;
-    for (const std::string_view wide : {"。", "！", "？", "…"})
-        if (text.substr(i).starts_with(wide)) return wide.size();
-    return 0;
-}
-
-bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t'; }
+constexpr std::size_t no_line = std::string_view::npos;
 
 }  // namespace
 
-std::string SpeechPieces::next(bool end_of_reply)
+SpeechPieces::SpeechPieces() : SpeechPieces(PieceRules{}) {}
+
+SpeechPieces::SpeechPieces(PieceRules rules) : rules_(rules) { rules_.chars_max = std::max<std::size_t>(rules_.chars_max, 1); }
+
+std::optional<SpeechPiece> SpeechPieces::next(bool end_of_reply)
 {
-    std::size_t cut = 0;
-    for (std::size_t i = 0; i < text_.size() && cut == 0; ++i) {
-        std::size_t mark = end_mark(text_, i);
-        if (mark == 0) {
-            if (i >= piece_bytes_max && is_space(text_[i])) cut = i + 1;
+    const std::size_t cut = cut_at(end_of_reply);
+    if (cut == 0) return std::nullopt;
+    SpeechPiece piece{text_.substr(0, cut), spoken_.take(std::string_view(text_).substr(0, cut))};
+    text_.erase(0, cut);
+    at_line_start_ = piece.text.ends_with('\n');
+    first_ = first_ && piece.speech.empty();
+    return piece;
+}
+
+// Each decision is made in the order of the text and only when what it looks at is there: so it does not matter how much more is there already.
+std::size_t SpeechPieces::cut_at(bool end_of_reply) const
+{
+    std::size_t line = at_line_start_ ? 0 : no_line;
+    std::size_t chars = 0, letters = 0;
+    std::size_t last_clause = 0, last_space = 0;
+    bool began = false;
+    for (std::size_t at = 0; at < text_.size();) {
+        const CodePoint c = code_point_at(text_, at);
+        if (!c.whole && !end_of_reply) return 0;
+        if (chars >= rules_.chars_max) {
+            if (last_clause != 0) return last_clause;
+            return last_space != 0 ? last_space : at;
+        }
+        if (!began && is_space(c.value)) {
+            at += c.bytes;
+            ++chars;
+            if (c.value == '\n') line = at;
             continue;
         }
-        std::size_t end = i + mark;
-        while (end < text_.size() && (end_mark(text_, end) != 0 || text_[end] == '"' || text_[end] == '\'' || text_[end] == ')')) ++end;
-        // The mark may go on in the next delta ("3." + "5"), so a sentence is whole when something follows it.
-        if (end == text_.size()) break;
-        if (!is_space(text_[end]) && text_[i] == '.') continue;  // "example.com"
-        while (end < text_.size() && is_space(text_[end])) ++end;
-        cut = end;
+        began = true;
+
+        const Boundary boundary = boundary_at(text_, at, line, end_of_reply);
+        if (boundary.kind == Kind::unknown) return 0;
+        if (boundary.kind == Kind::line) return boundary.end;
+        if (boundary.kind == Kind::sentence && letters >= (first_ ? 1 : rules_.chars_min)) return boundary.end;
+        if (boundary.kind == Kind::clause) {
+            if (first_ && letters > 0 && chars + 1 >= rules_.first_chars_min) return boundary.end;
+            // Not when that would be a crumb.
+            if (chars * 3 >= rules_.chars_max) last_clause = boundary.end;
+        }
+        for (; at < boundary.end; ++chars) {
+            const CodePoint passed = code_point_at(text_, at);
+            at += passed.bytes;
+            letters += has_sound(passed.value) ? 1 : 0;
+            if (is_space(passed.value)) last_space = at;
+        }
     }
-    if (cut == 0) {
-        if (!end_of_reply) return {};
-        cut = text_.size();
-    }
-    std::string piece = text_.substr(0, cut);
-    text_.erase(0, cut);
-    return piece;
+    return end_of_reply ? text_.size() : 0;
 }
 
 }  // namespace repartee::engine

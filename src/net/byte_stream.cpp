@@ -257,9 +257,9 @@ ByteStream ByteStream::adopt_tcp(asio::any_io_executor executor, int native_sock
     return stream;
 }
 
-Task<ByteStream> ByteStream::connect(std::string host, std::string port, milliseconds limit)
+Task<ByteStream> ByteStream::connect(std::string host, std::string port, milliseconds limit, std::stop_token stop)
 {
-    auto socket = co_await tcp_connect(std::move(host), std::move(port), limit);
+    auto socket = co_await tcp_connect(std::move(host), std::move(port), limit, std::move(stop));
     if (!socket) co_return socket.error();
     const auto executor = socket->get_executor();
     co_return adopt_tcp(executor, socket->release());

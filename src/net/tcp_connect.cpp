@@ -44,6 +44,8 @@ Error unreachable(const std::string& where, const error_code& ec, milliseconds l
                  "Could not reach " + where + ": " + ec.message() + ". Check that the service runs and that the address is right."};
 }
 
+Error stopped() { return Error{Code::cancelled, "The connection attempt was stopped by its owner."}; }
+
 /// Outlives the coroutine that asked: a name lookup cannot be interrupted, so it is left to itself when its time is over.
 struct Lookup {
     tcp::resolver resolver;
@@ -71,7 +73,7 @@ struct Resolved {
     std::vector<tcp::endpoint> endpoints;
 };
 
-awaitable<Resolved> resolve(std::string host, std::string port, std::uint16_t port_number, Instant deadline)
+awaitable<Resolved> resolve(std::string host, std::string port, std::uint16_t port_number, Instant deadline, std::stop_token stop)
 {
     Resolved resolved;
     const auto address = asio::ip::make_address(host, resolved.ec);
@@ -82,8 +84,9 @@ awaitable<Resolved> resolve(std::string host, std::string port, std::uint16_t po
     const auto executor = co_await asio::this_coro::executor;
     const auto lookup = std::make_shared<Lookup>(executor);
     start_lookup(lookup, host, port);
+    const std::stop_callback on_stop(stop, [&lookup] { lookup->answered.notify(); });
     const bool answered = co_await lookup->answered.wait_until(deadline);
-    if (!answered) {
+    if (!answered || stop.stop_requested()) {
         lookup->resolver.cancel();
         resolved.ec = asio::error::timed_out;
         co_return resolved;
@@ -93,12 +96,14 @@ awaitable<Resolved> resolve(std::string host, std::string port, std::uint16_t po
     co_return resolved;
 }
 
-awaitable<error_code> connect_one(tcp::socket& socket, tcp::endpoint endpoint, milliseconds limit)
+awaitable<error_code> connect_one(tcp::socket& socket, tcp::endpoint endpoint, milliseconds limit, std::stop_token stop)
 {
-    const Deadline deadline(socket.get_executor(), limit, [&socket] {
+    const auto close = [&socket] {
         error_code ignored;
         socket.close(ignored);
-    });
+    };
+    const Deadline deadline(socket.get_executor(), limit, close);
+    const std::stop_callback on_stop(stop, close);
     auto [ec] = co_await socket.async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
     if (deadline.expired()) ec = asio::error::timed_out;
     co_return ec;
@@ -118,14 +123,15 @@ std::string host_and_port(const std::string& host, const std::string& port)
     return is_v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
-Task<tcp::socket> tcp_connect(std::string host, std::string port, milliseconds limit)
+Task<tcp::socket> tcp_connect(std::string host, std::string port, milliseconds limit, std::stop_token stop)
 {
     const Instant deadline = std::chrono::steady_clock::now() + limit;
     const std::string where = host_and_port(host, port);
     std::uint16_t port_number = 0;
     if (!parse_port(port, port_number)) co_return bad_port(port);
 
-    const Resolved resolved = co_await resolve(host, port, port_number, deadline);
+    const Resolved resolved = co_await resolve(host, port, port_number, deadline, stop);
+    if (stop.stop_requested()) co_return stopped();
     if (resolved.ec) co_return unreachable(where, resolved.ec, limit);
 
     const auto executor = co_await asio::this_coro::executor;
@@ -135,7 +141,8 @@ Task<tcp::socket> tcp_connect(std::string host, std::string port, milliseconds l
         // Each gets its share, so that one address that swallows packets leaves time for the next.
         const milliseconds share = remaining(deadline) / static_cast<int>(untried--);
         tcp::socket socket(executor);
-        last = co_await connect_one(socket, endpoint, share);
+        last = co_await connect_one(socket, endpoint, share, stop);
+        if (stop.stop_requested()) co_return stopped();
         if (!last) co_return socket;
     }
     co_return unreachable(where, last, limit);

@@ -17,8 +17,6 @@
 namespace repartee::providers {
 namespace {
 
-using PcmSink = std::function<void(std::span<const std::int16_t>)>;
-
 constexpr std::size_t text_characters_max = 4'000;
 constexpr int chime_ms = 900;
 constexpr std::size_t header_bytes_max = 4 << 10;
@@ -66,7 +64,7 @@ std::string espeak_text(std::string_view text)
 /// Drops silence before the first sound, but for a short lead-in.
 class LeadTrimmer {
 public:
-    explicit LeadTrimmer(const PcmSink& sink) : sink_(sink) {}
+    explicit LeadTrimmer(const SpeechSink& sink) : sink_(sink) {}
 
     void feed(std::span<const std::int16_t> samples)
     {
@@ -90,7 +88,7 @@ private:
         if (lead_in_.size() > lead_in_samples) lead_in_.erase(lead_in_.begin(), lead_in_.end() - lead_in_samples);
     }
 
-    const PcmSink& sink_;
+    const SpeechSink& sink_;
     std::vector<std::int16_t> lead_in_;
     bool heard_ = false;
 };
@@ -98,7 +96,7 @@ private:
 /// A WAV stream, byte piece by byte piece, into 24 kHz samples.
 class WavReader {
 public:
-    explicit WavReader(const PcmSink& sink) : trimmer_(sink) {}
+    explicit WavReader(const SpeechSink& sink) : trimmer_(sink) {}
 
     void feed(std::span<const std::byte> bytes)
     {
@@ -183,11 +181,13 @@ void EspeakTts::warn_once(std::string_view why)
     if (!warned_.exchange(true)) log::warn("tts.chime_instead_of_speech", {{"why", why}});
 }
 
-Task<> EspeakTts::speak(SpeechRequest request, PcmSink sink, Stop stop)
+Task<SpeechUsage> EspeakTts::speak(SpeechRequest request, SpeechSink sink, Stop stop)
 {
     ProgramRequest program;
     program.input = espeak_text(request.text);
-    if (program.input.empty()) co_return Result<void>();
+    SpeechUsage usage;
+    if (program.input.empty()) co_return usage;
+    usage.characters = static_cast<std::int64_t>(count_characters(program.input));
     program.argv = espeak_arguments(request);
     program.argv.insert(program.argv.begin(), program_);
     program.limit = limit_;
@@ -198,17 +198,24 @@ Task<> EspeakTts::speak(SpeechRequest request, PcmSink sink, Stop stop)
     if (!pass) co_return pass.error();
 
     WavReader reader(sink);
-    const ByteSink feed = [&reader](std::span<const std::byte> bytes) { reader.feed(bytes); };
-    const Stop stop_or_failed = [&reader, &stop] { return reader.failed() || (stop && stop()); };
-    auto outcome = co_await run_program(std::move(program), feed, stop_or_failed);
+    std::stop_source ended;
+    const auto end = [&ended] { ended.request_stop(); };
+    const std::stop_callback on_stop(stop, end);
+    const ByteSink feed = [&reader, &ended](std::span<const std::byte> bytes) {
+        reader.feed(bytes);
+        if (reader.failed()) ended.request_stop();
+    };
+    auto outcome = co_await run_program(std::move(program), feed, ended.get_token());
 
     if (!outcome && outcome.error().code == Code::not_configured) {
         warn_once(outcome.error().message);
         sink(audio::chime(audio::realtime_hz, chime_ms));
-        co_return Result<void>();
+        co_return usage;
     }
     if (!outcome && !reader.failed()) co_return outcome.error();
-    co_return reader.finish();
+    const auto finished = reader.finish();
+    if (!finished) co_return finished.error();
+    co_return usage;
 }
 
 }  // namespace repartee::providers

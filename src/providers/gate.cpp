@@ -12,8 +12,6 @@
 namespace repartee::providers {
 namespace {
 
-constexpr std::chrono::milliseconds ask_stop_interval{50};
-
 struct Waiter {
     explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
     asio::steady_timer timer;
@@ -99,10 +97,13 @@ Task<Gate::Pass> Gate::enter(Stop stop, std::chrono::milliseconds limit)
     const auto executor = co_await asio::this_coro::executor;
     Ticket ticket(state_, executor);
     const auto deadline = std::chrono::steady_clock::now() + limit;
+    const auto wake = [&ticket] { ticket.waiter->timer.cancel(); };
+    const std::stop_callback on_stop(stop, wake);
     while (!ticket.admitted()) {
-        if (stop && stop()) co_return Error{Code::cancelled, "Stopped while waiting for a free voice."};
-        if (std::chrono::steady_clock::now() >= deadline) co_return Error{Code::busy, "All voices are in use. Try again in a moment."};
-        ticket.waiter->timer.expires_after(ask_stop_interval);
+        if (stop.stop_requested()) co_return Error{Code::cancelled, "Stopped while waiting for a free place."};
+        if (std::chrono::steady_clock::now() >= deadline)
+            co_return Error{Code::busy, "All places at this service are in use. Try again in a moment."};
+        ticket.waiter->timer.expires_at(deadline);
         co_await ticket.waiter->timer.async_wait(asio::as_tuple(asio::use_awaitable));
     }
     co_return Pass(std::move(ticket.state));

@@ -2,11 +2,11 @@
 
 namespace repartee::providers {
 
-Task<std::string> NoStt::transcribe(std::vector<std::int16_t>, std::string, Stop)
+Task<Transcript> NoStt::transcribe(TranscribeRequest, TextSink, Stop)
 {
     co_return Error{Code::not_configured,
-                    "Speech is not transcribed: the local engine has no recogniser. "
-                    "Set realtime.api_key (or OPENAI_API_KEY) to talk to the OpenAI service, or type."};
+                    "Speech is not transcribed: there is no recogniser of our own. Set stt.url to a transcription service, or stt.api_key "
+                    "(or OPENAI_API_KEY) to use OpenAI's, or type."};
 }
 
 }  // namespace repartee::providers

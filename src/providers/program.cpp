@@ -17,6 +17,7 @@
 #include <optional>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,11 +27,8 @@ extern char** environ;
 namespace repartee::providers {
 namespace {
 
-using std::chrono::steady_clock;
-
 constexpr std::size_t piece_bytes = 16 << 10;
 constexpr std::size_t error_text_bytes_max = 2 << 10;
-constexpr std::chrono::milliseconds watch_interval{20};
 
 Error system_failure(std::string_view what)
 {
@@ -164,6 +162,14 @@ Error start_failure(const ProgramRequest& request, int cause)
     return Error{Code::internal, fmt::format("{} could not be started: {}.", program, std::strerror(cause))};
 }
 
+// From outside, behind the spawn: posix_spawn sets no limits, and what a program takes before it has read its input is its own size.
+void limit_memory(pid_t pid, std::size_t bytes_max)
+{
+    if (bytes_max == 0) return;
+    const rlimit limit{bytes_max, bytes_max};
+    ::prlimit(pid, RLIMIT_AS, &limit, nullptr);
+}
+
 Result<Started> start(const ProgramRequest& request)
 {
     auto input = make_input(request.input);
@@ -181,8 +187,9 @@ Result<Started> start(const ProgramRequest& request)
     pid_t pid = 0;
     const int cause = ::posix_spawnp(&pid, argv[0], &plan.actions, &plan.attributes, argv.data(), environ);
     if (cause != 0) return start_failure(request, cause);
-    Child child(pid);
     // From here on the child's destructor ends it.
+    Child child(pid);
+    limit_memory(pid, request.memory_bytes_max);
     // glibc 2.36 declares pidfd_open() without C linkage.
     Fd exit(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (!exit.valid()) return system_failure("The end of a program cannot be awaited (Linux 5.3 or newer is needed)");
@@ -192,9 +199,9 @@ Result<Started> start(const ProgramRequest& request)
 /// A run in progress. Shared with the handlers of its timer and its standard error; finish() stops both.
 class Run : public std::enable_shared_from_this<Run> {
 public:
-    Run(const asio::any_io_executor& executor, Started started, std::chrono::milliseconds limit, Stop stop)
+    Run(const asio::any_io_executor& executor, Started started, std::chrono::milliseconds limit)
         : output(executor, started.output.release()), exit(executor, started.exit.release()), child(std::move(started.child)),
-          errors_(executor, started.errors.release()), timer_(executor), deadline_(steady_clock::now() + limit), stop_(std::move(stop))
+          errors_(executor, started.errors.release()), timer_(executor, limit)
     {
     }
 
@@ -203,7 +210,7 @@ public:
 
     void begin()
     {
-        watch();
+        watch_limit();
         keep_errors();
     }
 
@@ -212,17 +219,11 @@ public:
 
     void end(Code why)
     {
+        if (ended_ || over_) return;
         ended_ = why;
         child.kill();
         // Somebody who left the process group may still hold the pipe.
         output.close();
-    }
-
-    void check()
-    {
-        if (ended_) return;
-        if (stop_ && stop_()) return end(Code::cancelled);
-        if (steady_clock::now() >= deadline_) return end(Code::timeout);
     }
 
     void finish()
@@ -248,13 +249,10 @@ public:
     }
 
 private:
-    void watch()
+    void watch_limit()
     {
-        timer_.expires_after(watch_interval);
         timer_.async_wait([self = shared_from_this()](boost::system::error_code failure) {
-            if (failure || self->over_) return;
-            self->check();
-            self->watch();
+            if (!failure) self->end(Code::timeout);
         });
     }
 
@@ -276,8 +274,6 @@ private:
 
     asio::posix::stream_descriptor errors_;
     asio::steady_timer timer_;
-    steady_clock::time_point deadline_;
-    Stop stop_;
     std::optional<Code> ended_;
     bool over_ = false;
     std::string error_text_;
@@ -326,15 +322,16 @@ Task<> run_program(ProgramRequest request, ByteSink sink, Stop stop)
     auto started = start(request);
     if (!started) co_return started.error();
 
-    const auto run = std::make_shared<Run>(executor, std::move(*started), request.limit, std::move(stop));
+    const auto run = std::make_shared<Run>(executor, std::move(*started), request.limit);
     const RunGuard guard(run);
     run->begin();
+    const auto end_run = [&run] { run->end(Code::cancelled); };
+    const std::stop_callback on_stop(stop, end_run);
 
     std::vector<std::byte> piece(piece_bytes);
     std::size_t output_bytes = 0;
     for (;;) {
         const auto [failure, n] = co_await run->output.async_read_some(asio::buffer(piece), asio::as_tuple(asio::use_awaitable));
-        run->check();
         if (run->ended()) break;
         if (failure == asio::error::operation_aborted) co_return ended_early(request, Code::cancelled);
         if (failure) break;

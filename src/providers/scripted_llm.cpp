@@ -47,13 +47,6 @@ const Phrases& phrases(bool korean)
     return korean ? ko : en;
 }
 
-std::string lower_case(std::string_view text)
-{
-    std::string lower(text);
-    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return lower;
-}
-
 bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
 
 /// Whether `word` stands in `text` on its own ("bye", not "byelaw").
@@ -88,12 +81,15 @@ bool says_it_itself(const Script& script)
     return false;
 }
 
+/// "(the conversation begins; speak first)": written for models, by nobody.
+bool is_stage_direction(std::string_view text) { return text.starts_with('(') && text.ends_with(')'); }
+
 /// What the user typed since the last answer; empty when there is nothing to read, as with speech.
 std::string last_user_text(const std::vector<ChatMessage>& messages)
 {
     for (auto message = messages.rbegin(); message != messages.rend(); ++message) {
         if (message->role == "assistant") break;
-        if (message->role == "user") return one_line(message->text, message->text.size());
+        if (message->role == "user" && !is_stage_direction(message->text)) return one_line(message->text, message->text.size());
     }
     return {};
 }
@@ -113,15 +109,13 @@ void append_sentence(std::string& text, std::string_view sentence)
 
 }  // namespace
 
-ScriptedLlm::ScriptedLlm(Script script) : script_(std::move(script)) {}
-
-std::string ScriptedLlm::answer(const std::vector<ChatMessage>& messages) const
+std::string scripted_answer(const Script& script, const std::vector<ChatMessage>& messages)
 {
-    const Phrases& generic = phrases(script_.language.starts_with("ko"));
+    const Phrases& generic = phrases(script.language.starts_with("ko"));
     const auto is_answer = [](const ChatMessage& message) { return message.role == "assistant"; };
     const auto turn = static_cast<std::size_t>(std::ranges::count_if(messages, is_answer));
     const std::string said = last_user_text(messages);
-    if (is_goodbye(said)) return script_.closing_line.empty() ? std::string(generic.closing_line) : script_.closing_line;
+    if (is_goodbye(said)) return script.closing_line.empty() ? std::string(generic.closing_line) : script.closing_line;
 
     std::string text;
     if (!said.empty()) {
@@ -131,28 +125,31 @@ std::string ScriptedLlm::answer(const std::vector<ChatMessage>& messages) const
     const auto has_notice = [&](const ChatMessage& message) {
         return is_answer(message) && message.text.find(generic.notice) != std::string::npos;
     };
-    const bool noticed = says_it_itself(script_) || std::ranges::any_of(messages, has_notice);
+    const bool noticed = says_it_itself(script) || std::ranges::any_of(messages, has_notice);
     if (!noticed && (turn > 0 || !said.empty())) append_sentence(text, generic.notice);
     // One line cannot come round again without repeating the greeting.
-    const bool own_line = turn < script_.lines.size() || script_.lines.size() > 1;
-    append_sentence(text, line_for_turn(own_line ? script_.lines : generic.lines, turn));
+    const bool own_line = turn < script.lines.size() || script.lines.size() > 1;
+    append_sentence(text, line_for_turn(own_line ? script.lines : generic.lines, turn));
     return text;
 }
 
-Task<ChatUsage> ScriptedLlm::chat(ChatRequest request, std::function<void(std::string_view)> sink, Stop stop)
+Task<ChatResult> ScriptedLlm::chat(ChatRequest request, ChatSink sink, Stop stop)
 {
     const auto executor = co_await asio::this_coro::executor;
-    const std::string text = answer(request.messages);
+    const Script generic;
+    const std::string text = scripted_answer(request.script ? *request.script : generic, request.messages);
     for (std::string_view rest = text; !rest.empty();) {
-        if (stop && stop()) co_return Error{Code::cancelled, "The answer was stopped."};
+        if (stop.stop_requested()) co_return Error{Code::cancelled, "The answer was stopped."};
         const std::size_t space = rest.find(' ');
         const std::string_view word = rest.substr(0, space == std::string_view::npos ? space : space + 1);
-        sink(word);
+        sink.text(word);
         rest.remove_prefix(word.size());
         // Others have their turn between words, so that a cancellation can arrive.
         co_await asio::post(executor, asio::use_awaitable);
     }
-    co_return ChatUsage();
+    ChatResult result;
+    result.finish_reason = "stop";
+    co_return result;
 }
 
 }  // namespace repartee::providers

@@ -31,6 +31,28 @@ std::string_view cut(std::string_view text, std::size_t characters_max)
     return text;
 }
 
+std::size_t count_characters(std::string_view text)
+{
+    std::size_t characters = 0;
+    for (const char c : text) characters += is_continuation(c) ? 0 : 1;
+    return characters;
+}
+
+std::string lower_case(std::string_view text)
+{
+    std::string lower(text);
+    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return lower;
+}
+
+std::string_view trim(std::string_view text)
+{
+    constexpr std::string_view white = " \t\r\n\v\f";
+    const std::size_t first = text.find_first_not_of(white);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(white) - first + 1);
+}
+
 std::string one_line(std::string_view text, std::size_t characters_max)
 {
     std::string line;

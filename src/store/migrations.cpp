@@ -58,6 +58,45 @@ constexpr const char* steps[] = {
         updated_at             TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
     ) STRICT;
     )sql",
+    // 2: which of the configured providers a character prefers, and which model there.
+    R"sql(
+    ALTER TABLE ai_characters ADD COLUMN stt_provider TEXT NOT NULL DEFAULT '';
+    ALTER TABLE ai_characters ADD COLUMN stt_model    TEXT NOT NULL DEFAULT '';
+    ALTER TABLE ai_characters ADD COLUMN llm_provider TEXT NOT NULL DEFAULT '';
+    ALTER TABLE ai_characters ADD COLUMN llm_model    TEXT NOT NULL DEFAULT '';
+    ALTER TABLE ai_characters ADD COLUMN tts_provider TEXT NOT NULL DEFAULT '';
+    ALTER TABLE ai_characters ADD COLUMN tts_model    TEXT NOT NULL DEFAULT '';
+    )sql",
+    // 3: memory of voice chats and interviews. Times are milliseconds since 1970; state is the owner's JSON text.
+    R"sql(
+    CREATE TABLE voice_sessions (
+        id         TEXT PRIMARY KEY NOT NULL,
+        kind       TEXT NOT NULL,
+        state      TEXT NOT NULL DEFAULT '',
+        created_ms INTEGER NOT NULL,
+        used_ms    INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX voice_sessions_by_use ON voice_sessions (used_ms);
+    CREATE TABLE voice_turns (
+        session_id TEXT NOT NULL REFERENCES voice_sessions (id) ON DELETE CASCADE,
+        number     INTEGER NOT NULL,
+        role       TEXT NOT NULL,
+        text       TEXT NOT NULL,
+        label      TEXT NOT NULL DEFAULT '',
+        unix_ms    INTEGER NOT NULL,
+        PRIMARY KEY (session_id, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE voice_recordings (
+        session_id TEXT NOT NULL REFERENCES voice_sessions (id) ON DELETE CASCADE,
+        question   INTEGER NOT NULL,
+        part       INTEGER NOT NULL,
+        format     TEXT NOT NULL,
+        bytes      BLOB NOT NULL,
+        written_ms INTEGER NOT NULL,
+        PRIMARY KEY (session_id, question, part)
+    ) STRICT;
+    CREATE INDEX voice_recordings_by_age ON voice_recordings (written_ms);
+    )sql",
 };
 
 Result<std::int64_t> ask_number(sqlite3* db, std::string_view sql)

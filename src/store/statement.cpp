@@ -70,6 +70,12 @@ Result<void> Statement::bind(int parameter, std::int64_t number) { return outcom
 
 Result<void> Statement::bind(int parameter, double number) { return outcome(sqlite3_bind_double(statement_.get(), parameter, number)); }
 
+Result<void> Statement::bind_blob(int parameter, std::string_view bytes)
+{
+    const char* data = bytes.empty() ? "" : bytes.data();
+    return outcome(sqlite3_bind_blob64(statement_.get(), parameter, data, bytes.size(), SQLITE_STATIC));
+}
+
 Result<bool> Statement::step()
 {
     const int code = sqlite3_step(statement_.get());
@@ -102,6 +108,13 @@ std::string Statement::text(int column) const
 std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
 
 double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
+
+std::string Statement::blob(int column) const
+{
+    const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+    if (!bytes) return {};
+    return std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)));
+}
 
 Result<Transaction> Transaction::begin(sqlite3* db)
 {

@@ -29,6 +29,8 @@ public:
     Result<void> bind(int parameter, std::string_view text);
     Result<void> bind(int parameter, std::int64_t number);
     Result<void> bind(int parameter, double number);
+    /// Not copied: `bytes` outlive the statement, or its next bind.
+    Result<void> bind_blob(int parameter, std::string_view bytes);
 
     Result<bool> step();  ///< true: there is a row
     Result<void> run();   ///< steps to the end, then ready to be bound again
@@ -36,6 +38,7 @@ public:
     std::string text(int column) const;
     std::int64_t integer(int column) const;
     double real(int column) const;
+    std::string blob(int column) const;
 
 private:
     struct Finalize {

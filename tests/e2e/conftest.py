@@ -7,7 +7,9 @@ import pathlib
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import provided  # noqa: E402
 import repartee  # noqa: E402
+import stand_ins  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,6 +35,31 @@ def relayed_pair(*arguments):
         }) as near:
             near.far = far
             yield near
+
+
+@pytest.fixture(scope="module")
+def openai():
+    """Ears, brain and voice of OpenAI's kind; one for the tests of a file, well again before each of them."""
+    with stand_ins.OpenAI(api_key=provided.API_KEY) as service:
+        yield service
+        assert not service.broken, service.broken
+
+
+SERVICES, SERVERS = ("openai", "ears", "ollama", "sovits"), ("server", "doubled", "local_models")
+
+
+@pytest.fixture
+def well(request):
+    """All services of the module are well, and nothing is remembered of the test before."""
+    def used(names):
+        return [request.getfixturevalue(name) for name in names if name in request.fixturenames]
+
+    # What a client left behind may still be asking for something.
+    for server in used(SERVERS):
+        repartee.eventually(lambda: server.metric("repartee_sessions_active") == 0)
+    for service in used(SERVICES):
+        service.settle()
+        service.well()
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,15 @@ STOP_LIMIT_S = 60
 
 def clean_environment(extra=None):
     """What the surroundings set must not reach the server under test."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("REPARTEE_", "OPENAI_"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("REPARTEE_", "OPENAI_")) and not k.lower().endswith("_proxy")}
     environment.update(extra or {})
     return environment
+
+
+def settings(**sections):
+    """Settings as environment variables: settings(llm={"url": "…"}) is {"REPARTEE_LLM__URL": "…"}."""
+    return {f"REPARTEE_{section}__{key}".upper(): str(value).lower() if isinstance(value, bool) else str(value)
+            for section, members in sections.items() for key, value in members.items()}
 
 
 def run(*arguments, environment=None, timeout=60):
@@ -29,7 +35,7 @@ def run(*arguments, environment=None, timeout=60):
 
 
 class Server:
-    """`repartee serve`. Attributes: url (http://host:port), tls_url, data_dir, log()."""
+    """`repartee serve`. Attributes: url (http://host:port), tls_url, data_dir, log(); last_log when it has ended."""
 
     def __init__(self, *arguments, environment=None, tls=False, data_dir=None):
         self._temporary = tempfile.TemporaryDirectory(prefix="repartee-test-")
@@ -71,7 +77,7 @@ class Server:
             raise AssertionError("the server did not stop:\n" + self.log())
         finally:
             self.process.stdout.close()
-        log = self.log()
+        log = self.last_log = self.log()
         self._log.close()
         self._temporary.cleanup()
         assert status == self.expected_exit, f"exit status {status}:\n{log}"

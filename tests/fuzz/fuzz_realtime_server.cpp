@@ -42,6 +42,7 @@ private:
             if (output.empty()) return;
             for (const std::string& event : output.events) look_at(event);
             for (const auto& request : output.transcriptions) {
+                if (seed % 3) server_.on_transcript_delta(request.item_id, " \xED\x95", now_);
                 if (seed % 2) server_.on_transcript(request.item_id, "\xED\x95\x9C hello \xFF", now_);
                 else server_.on_transcription_failed(request.item_id, Error{Code::timeout, "Too slow."}, now_);
             }
@@ -56,6 +57,7 @@ private:
         server_.on_reply_audio(request.response_id, tone, now_);
         if (seed % 3 == 1) server_.on_reply_function_call(request.response_id, "f", "{}", now_);
         server_.on_reply_text(request.response_id, "\x88 done", now_);
+        if (seed % 4 == 2) server_.on_reply_usage(request.response_id, static_cast<std::int64_t>(seed), 3);
         if (seed % 5 == 1) server_.on_reply_failed(request.response_id, Error{Code::provider_failed, "Down."}, now_);
         if (seed % 5 > 1) server_.on_reply_done(request.response_id, now_);  // else it goes on speaking
     }

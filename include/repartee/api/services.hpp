@@ -4,7 +4,13 @@
 #include "repartee/conversation/session.hpp"
 #include "repartee/net/websocket.hpp"
 #include "repartee/relay/relay.hpp"
+#include "repartee/providers/roles.hpp"
 #include "repartee/upstream/upstream.hpp"
+#include "repartee/voice/interview.hpp"
+#include "repartee/voice/listening.hpp"
+#include "repartee/voice/memory.hpp"
+#include "repartee/voice/reply_shelf.hpp"
+#include "repartee/voice/voice_chat.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -27,7 +33,16 @@ struct Settings {
     std::chrono::milliseconds session_limit{10'000};
     conversation::SessionSettings session;   ///< the defaults a conversation starts from
     milliseconds lead{400};
-    net::WebSocketLimits conversation_socket, realtime_socket;
+    net::WebSocketLimits conversation_socket, realtime_socket, interview_socket, listen_socket;
+    std::vector<std::string> voice_ids;      ///< the operator's own voices (tts.voices_file)
+    voice::InterviewSettings interview;
+    std::string interview_character;
+    voice::VoiceChatSettings voice_chat;
+    std::string voice_chat_character;
+    voice::ListenSettings listen;
+    std::size_t body_bytes_max = 1 << 20;    ///< of every request but an upload
+    std::size_t uploads_bytes_max = 256 << 20;  ///< of all uploads under way together; more are answered with 503
+    milliseconds body_limit{30'000};
 };
 
 /// One a process: shared by all workers, thread-safe.
@@ -37,6 +52,12 @@ struct Shared {
     Metrics metrics;
     std::atomic<bool> draining{false};
     std::atomic<std::int64_t> sessions{0};
+    std::atomic<std::size_t> upload_bytes{0};        ///< of permits in force
+    // Made when the database is open, gone before it is closed.
+    std::unique_ptr<voice::Memory> memory;
+    std::unique_ptr<voice::InterviewBook> interviews;
+    std::unique_ptr<voice::DebugRecordings> debug_recordings;  ///< null: listen.debug is off
+    voice::ReplyShelf shelf{64 << 20, milliseconds(600'000)};
 };
 
 /// One a worker thread.
@@ -44,6 +65,7 @@ struct Services {
     Shared& shared;
     upstream::Source& source;
     relay::Registry& registry;
+    const providers::Roles& roles;
 };
 
 /// A place among server.sessions_max, held while it lives.

@@ -4,6 +4,7 @@
 #include "repartee/store/database.hpp"
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -26,7 +27,9 @@ Result<void> load_characters(const std::string& directory, store::Database& data
 class CharacterReloader {
 public:
     /// `loaded`: the sources' stamp from before it was loaded last, so that no change in between is missed.
-    CharacterReloader(CharacterSources sources, milliseconds interval, std::uint64_t loaded, store::Database& database, characters::Catalogue& catalogue);
+    /// `on_reloaded` is called on that thread after each time.
+    CharacterReloader(CharacterSources sources, milliseconds interval, std::uint64_t loaded, store::Database& database,
+                      characters::Catalogue& catalogue, std::function<void()> on_reloaded);
     ~CharacterReloader();
     void reload_now();
 
@@ -38,6 +41,7 @@ private:
     std::uint64_t stamp_;
     store::Database& database_;
     characters::Catalogue& catalogue_;
+    std::function<void()> on_reloaded_;
     std::mutex mutex_;
     std::condition_variable wake_;
     bool asked_ = false, stopping_ = false;

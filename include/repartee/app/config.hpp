@@ -70,6 +70,7 @@ struct Config {
         std::int64_t downlink_buffer_ms = 240'000;
         std::int64_t pending_events_max = 1'024;
         std::int64_t unsent_bytes_max = 4 << 20;
+        std::int64_t uploads_bytes_max = 256 << 20;      ///< all together
         std::int64_t ping_interval_ms = 20'000, idle_limit_ms = 60'000, write_limit_ms = 15'000;
     } limits;
 
@@ -80,6 +81,10 @@ struct Config {
         std::int64_t reply_chars_max = 4'000;
         std::int64_t items_max = 1'000;
         std::int64_t input_buffer_ms = 300'000;
+        std::int64_t context_tokens_max = 12'000;
+        std::int64_t pieces_ahead = 1;
+        std::int64_t first_piece_chars = 12, piece_chars_max = 200;
+        std::int64_t turn_limit_ms = 45'000;  ///< a chain of three with retries has limits that add up: this one bounds the turn
     } local;
 
     struct Characters {
@@ -87,16 +92,111 @@ struct Config {
         std::int64_t reload_interval_ms = 2'000;  ///< 0: only at start and on SIGHUP
     } characters;
 
-    struct Tts {                           ///< introductions
-        std::string provider = "embedded"; ///< embedded, openai
-        std::string url = "https://api.openai.com/v1";
-        std::string api_key;               ///< secret; OPENAI_API_KEY fills it when empty
-        std::string model = "tts-1";
-        std::string fallback_voice = "nova";
-        std::string ca_file;
+    /// One provider of a role: [stt], [llm_2] … Empty members: the provider's own defaults.
+    struct Service {
+        std::string provider{};            ///< auto (openai when there is a key or an url, else embedded), embedded, openai …; empty: none
+        std::string url{}, path{};
+        std::string api_key{};             ///< secret; OPENAI_API_KEY fills it when empty and meant for api.openai.com
+        std::string model{};
+        std::string ca_file{};
+    };
+
+    /// The first provider of a role, and what all of that role share.
+    struct Role : Service {
+        std::int64_t connect_limit_ms = 5'000, first_byte_limit_ms = 30'000, idle_limit_ms = 15'000, limit_ms = 60'000;
+        std::int64_t retries = 1, retry_wait_max_ms = 2'000;
+    };
+
+    struct Stt : Role {
+        Stt() : Role{{.provider = "auto", .model = "gpt-transcribe"}} {}
+        std::string language, prompt;
+        std::string response_format = "json";  ///< json, verbose_json, text
+        bool stream = true;
+        std::string accepts = "any";       ///< any, wav
+        std::int64_t wav_hz = 16'000;
+        double no_speech_max = 0.6;
+        std::int64_t audio_bytes_max = 25 << 20;
+    } stt;
+    Service stt_2, stt_3;
+
+    struct Llm : Role {
+        Llm() : Role{{.provider = "auto"}, 5'000, 60'000, 30'000, 120'000} {}  // the first byte may wait for a model that is loaded
+        double temperature = -1;           ///< below 0: not sent
+        std::int64_t output_tokens_max = 0;
+        std::string tokens_field = "auto";
+        std::string extra;                 ///< a JSON object
+        std::string think = "auto", keep_alive = "5m";  ///< Ollama
+        std::int64_t context_tokens = 8'192;
+    } llm;
+    Service llm_2, llm_3;
+
+    struct SpeechService : Service {
+        std::string fallback_voice{};      ///< empty: that of [tts]
+    };
+    struct Tts : Role {
+        Tts() : Role{{.provider = "auto", .model = "tts-1"}, 5'000, 30'000, 15'000, 120'000} {}
+        std::string fallback_voice = "nova", instructions;
+        std::string response_format = "pcm";  ///< pcm, wav
+        std::int64_t pcm_hz = 24'000;
+        std::string voices_file;
+        std::int64_t streaming_mode = 2;   ///< GPT-SoVITS
+        std::string media_type = "wav", split_method = "cut0";
+        std::int64_t requests_at_once = 0; ///< 0: any number, but 1 of GPT-SoVITS
+        std::int64_t audio_ms_max = 300'000;
+    } tts;
+    SpeechService tts_2, tts_3;
+
+    struct Providers {
+        std::int64_t cooldown_ms = 15'000;
+    } providers;
+
+    struct HttpClient {
+        std::string proxy = "environment"; ///< environment, none
+        std::int64_t idle_connections_max = 8, idle_limit_ms = 30'000;
+    } http_client;
+
+    struct Decode {
+        std::string program = "ffmpeg";
+        std::int64_t limit_ms = 15'000, programs_max = 4, memory_bytes_max = 512 << 20, audio_ms_max = 600'000;
+    } decode;
+
+    struct Introductions {
         double speed = 0.95;
         std::int64_t limit_ms = 60'000;
-    } tts;
+    } introductions;
+
+    struct Interview {
+        std::string questions;             ///< separated by '|'
+        std::string closing_line, topic, language = "ko", voice = "nova", model;
+        double speed = 1.0;
+        std::string format = "mp3";
+        std::int64_t bitrate_kbps = 64, chunk_bytes = 1'024;
+        std::int64_t follow_ups_max = 0, questions_max = 10;
+        std::int64_t answer_bytes_max = 25 << 20, answer_limit_ms = 180'000, stage_limit_ms = 60'000, resume_limit_ms = 1'800'000;
+        std::int64_t sessions_max = 1'000;
+        std::string character;
+    } interview;
+
+    struct VoiceChat {
+        std::string character, instructions, language = "ko", voice = "nova", fallback_line;
+        std::string classify = "auto";     ///< auto, words, model, off
+        std::int64_t classify_limit_ms = 1'500;
+        std::int64_t upload_bytes_max = 25 << 20, limit_ms = 120'000, bitrate_kbps = 64;
+    } voice_chat;
+
+    struct Listen {
+        std::string language = "ko";
+        std::int64_t limit_ms = 30'000, utterance_bytes_max = 8 << 20, waiting_max = 8;
+        bool debug = false;                ///< keep what was heard as WAV files in server.data_dir
+        std::int64_t debug_files_max = 100;
+        double vad_threshold = 0.5;
+        std::int64_t vad_silence_duration_ms = 500, utterance_ms_max = 30'000;
+    } listen;
+
+    struct Memory {
+        std::int64_t sessions_max = 10'000, turns_max = 200, age_days_max = 30, recording_bytes_max = 256 << 20;
+        std::int64_t turns_in_context = 40;
+    } memory;
 
     struct Log {
         std::string level = "info";        ///< debug, info, warn, error, off
@@ -107,6 +207,17 @@ struct Config {
     std::string effective_upstream() const;
     std::string effective_model() const;   ///< realtime.model, or local.model
     realtime::TurnDetection turn_detection() const;
+
+    /// One section of a role's chain.
+    struct Link {
+        std::string section;               ///< "llm", "llm_2"
+        const Service* service = nullptr;  ///< in this Config
+        std::string provider;              ///< with "auto" decided: embedded, openai, ollama, sovits
+    };
+    /// The providers of "stt", "llm" or "tts" in the order they are tried: 1…3.
+    std::vector<Link> chain(std::string_view role) const;
+    /// The first of them.
+    std::string effective_provider(std::string_view role) const { return chain(role).front().provider; }
 };
 
 /// What the command line and the surroundings contribute; later sources win: defaults, file, environment, overrides.

@@ -45,6 +45,16 @@ private:
     std::atomic<std::uint64_t> sum_ns_{0};
 };
 
+/// What one provider role did. By role only: which providers there are is configuration, and stands in the log.
+struct RoleMetrics {
+    Counter requests, failures, cancelled, fallbacks, retries;
+    Counter input_tokens, output_tokens;  ///< as the services told
+    Counter characters;                   ///< tts: spoken
+    Counter audio_ms;                     ///< stt: heard; tts: made
+    Histogram first_byte;                 ///< request → first text or sound
+    Histogram duration;                   ///< request → end
+};
+
 /// Everything /metrics shows. One object a server, handed down by reference; all members are thread-safe.
 struct Metrics {
     Gauge sessions_active, connections_active, upstream_warm;
@@ -58,6 +68,12 @@ struct Metrics {
     Histogram reply_first_audio;    ///< end of speech (or response.create) → first reply byte to the client
     Histogram relay_uplink;         ///< client frame read → event handed to the upstream socket
     Histogram relay_downlink;       ///< upstream frame read → first byte of it handed to the client socket (unpaced part)
+    RoleMetrics stt, llm, tts;
+    Counter provider_connects_total, provider_connections_reused_total;
+    Counter turns_failed_total;     ///< replies of the local engine that ended in an error
+    Counter voice_chats_total, interviews_total, interviews_resumed_total, utterances_total;
+    Histogram voice_chat_first_byte;  ///< upload complete → first byte of the answer
+    Counter memory_writes_dropped_total;
     std::array<Counter, static_cast<std::size_t>(Code::internal) + 1> errors;
 
     void count_error(Code code) { errors[static_cast<std::size_t>(code)].add(); }

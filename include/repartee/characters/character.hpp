@@ -32,6 +32,10 @@ struct Character {
     std::string voice_id, category, sample_dialogue, image_url, source_work;
     bool is_preset = true;
 
+    // Which of the configured providers it prefers (sections of the configuration: "llm_2"), and which model there. Empty: as configured.
+    // Never an address or a key: characters may come from users.
+    std::string stt_provider, stt_model, llm_provider, llm_model, tts_provider, tts_model;
+
     // What it says without an AI service, and material for few-shot prompts.
     std::vector<std::string> offline_lines;  ///< the scripted brain's lines, in order; the first is the greeting
     std::string closing_line;

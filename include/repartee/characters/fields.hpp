@@ -59,6 +59,12 @@ inline constexpr TextField text_fields[] = {
     {"image_url", &Character::image_url, url_chars},
     {"source_work", &Character::source_work, short_text_chars},
     {"closing_line", &Character::closing_line, long_text_chars},
+    {"stt_provider", &Character::stt_provider, short_text_chars},
+    {"stt_model", &Character::stt_model, short_text_chars},
+    {"llm_provider", &Character::llm_provider, short_text_chars},
+    {"llm_model", &Character::llm_model, short_text_chars},
+    {"tts_provider", &Character::tts_provider, short_text_chars},
+    {"tts_model", &Character::tts_model, short_text_chars},
 };
 
 inline constexpr ListField list_fields[] = {

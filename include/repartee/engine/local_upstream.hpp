@@ -1,5 +1,6 @@
 #pragma once
 #include "repartee/engine/realtime_server.hpp"
+#include "repartee/engine/reply.hpp"
 #include "repartee/net/signal.hpp"
 #include "repartee/net/task_group.hpp"
 #include "repartee/providers/roles.hpp"
@@ -12,17 +13,23 @@ namespace repartee::engine {
 
 /// Who speaks in a local session, and with which services. Shared by the turns of that session.
 struct LocalRoles {
-    std::shared_ptr<providers::SpeechToText> stt;
-    std::shared_ptr<providers::LanguageModel> llm;
-    std::shared_ptr<providers::TextToSpeech> tts;
-    std::string language = "ko";
+    providers::Roles services;
+    std::string language = "ko";  ///< of what is heard and said; empty: not known
     double pitch = 1.0, speed = 1.0;
+    std::string voice_id{};                             ///< the character's own voice (Character::voice_id); empty: the session's voice
+    providers::Choice stt_choice{}, llm_choice{}, tts_choice{};
+    std::shared_ptr<const providers::Script> script{};  ///< for the embedded brain
 };
 
 struct LocalSettings {
     std::string model = "repartee-local";
     bool transcription_only = false;
     std::size_t reply_chars_max = 4'000;
+    std::int64_t context_tokens_max = 12'000;  ///< of a prompt, by estimate: older turns are left out
+    PieceRules pieces;
+    std::size_t pieces_ahead = 1;              ///< ReplyPlan::ahead
+    milliseconds turn_limit{45'000};           ///< from the turn's end, transcript included, to the first word or sound of the reply
+    std::function<void(const Error&)> on_turn_failed{};  ///< for the log and /metrics
     std::size_t pending_events_max = 4'096;  ///< not yet received ones; a reply waits while there are more
     std::size_t pending_bytes_max = 16 << 20;  ///< the same in bytes; the client's next event waits while there are more
     ServerLimits limits;

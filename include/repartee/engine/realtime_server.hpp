@@ -27,13 +27,20 @@ struct ServerLimits {
     std::int64_t output_tokens_max = 32'000;      ///< of a response: what max_output_tokens "inf" means
 };
 
-/// One turn of context for a brain, oldest first. Assistant text is cut to what was heard (truncate).
+struct FunctionCall {
+    std::string call_id, name, arguments;
+};
+
+/// One turn of context for a brain, oldest first. Assistant text is cut to what was heard (truncate, or an interruption).
 struct ContextMessage {
-    std::string role;  ///< system, user, assistant
+    std::string role;  ///< system, user, assistant, tool (the output of a call: text and call_id)
     std::string text;  ///< empty for user audio whose transcript is not (yet) known
     bool spoken = false;
     std::int64_t audio_ms = 0;
     std::string item_id{};  ///< that of a TranscriptionRequest, when the text is still to come
+    std::optional<FunctionCall> call{};  ///< assistant: it called a function, and `text` is empty
+    std::string call_id{};               ///< tool
+    bool silence = false;                ///< user: nobody spoke until an idle time limit
 };
 
 struct ReplyRequest {
@@ -52,6 +59,11 @@ struct TranscriptionRequest {
     std::string item_id;
     std::vector<std::int16_t> samples;  ///< 24 kHz
     std::string language;               ///< may be empty
+};
+
+/// As the recogniser counted; both 0: not told, estimated.
+struct TranscriptTokens {
+    std::int64_t input = 0, output = 0;
 };
 
 class RealtimeServer {
@@ -78,10 +90,14 @@ public:
     void on_reply_audio(std::string_view response_id, std::span<const std::int16_t> samples_24khz, Instant now);
     /// A whole call of one of the request's tools. It ends the message spoken so far; a reply may hold several.
     void on_reply_function_call(std::string_view response_id, std::string_view name, std::string_view arguments_json, Instant now);
+    /// A reply that said nothing leaves no item: so ends the one to a turn of which nothing was understood.
     void on_reply_done(std::string_view response_id, Instant now);
     void on_reply_failed(std::string_view response_id, const Error& error, Instant now);
-    // … and to a TranscriptionRequest, by item id.
-    void on_transcript(std::string_view item_id, std::string_view text, Instant now);
+    /// What the model says it has read and written: in place of the estimate of text tokens. Before on_reply_done().
+    void on_reply_usage(std::string_view response_id, std::int64_t input_tokens, std::int64_t output_tokens);
+    // … and to a TranscriptionRequest, by item id. Deltas are optional; on_transcript() sends what they left out.
+    void on_transcript_delta(std::string_view item_id, std::string_view delta, Instant now);
+    void on_transcript(std::string_view item_id, std::string_view text, Instant now, TranscriptTokens tokens = TranscriptTokens());
     void on_transcription_failed(std::string_view item_id, const Error& error, Instant now);
 
     /// What there is to do, in order; empties it. `events` are server events (JSON text) to send at once.

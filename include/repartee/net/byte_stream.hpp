@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -24,8 +25,8 @@ public:
 
     /// Takes over an accepted or connected native socket (TCP). Sets TCP_NODELAY.
     static ByteStream adopt_tcp(asio::any_io_executor executor, int native_socket);
-    /// TCP connect by name or address, time-limited over resolve and connect together.
-    static Task<ByteStream> connect(std::string host, std::string port, std::chrono::milliseconds limit);
+    /// TCP connect by name or address, time-limited over resolve and connect together. A stop ends it at once with Code::cancelled.
+    static Task<ByteStream> connect(std::string host, std::string port, std::chrono::milliseconds limit, std::stop_token stop = {});
 
     /// Turns the TCP stream into TLS. As a client `host` is used for SNI and verified against the certificate.
     Task<> tls_handshake_as_client(const TlsContext& context, std::string host, std::chrono::milliseconds limit);

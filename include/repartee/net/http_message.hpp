@@ -1,7 +1,12 @@
 #pragma once
+#include "repartee/net/awaitable.hpp"
+
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,10 +24,22 @@ struct Request {
     std::string body;
     std::string remote_address;
     bool tls = false;
+    std::stop_token gone{};               ///< stops when the client leaves before its answer is complete
+    std::shared_ptr<void> body_permit{};  ///< what BodyPermit::held was; freed with the request
 
     std::string_view header(std::string_view lower_case_name) const;  ///< empty when absent; several are not joined: the first
     std::optional<std::string_view> query_value(std::string_view name) const;
     bool wants_upgrade() const;  ///< a WebSocket upgrade request
+};
+
+/// Takes the body of a streamed response.
+class BodyWriter {
+public:
+    virtual ~BodyWriter() = default;
+    /// Sends at once, as one chunk. Code::closed, Code::slow_client: the client is gone, and further writes are refused.
+    virtual Task<> write(std::string_view bytes) = 0;
+    /// A header behind the body; to be announced with a `Trailer` header. Dropped when the answer is not chunked (HTTP/1.0).
+    virtual void add_trailer(std::string name, std::string value) = 0;
 };
 
 struct Response {
@@ -32,6 +49,9 @@ struct Response {
     /// When set, the bytes [file_offset, file_offset + file_bytes) of this file are the body, streamed in pieces.
     std::string file;
     std::uint64_t file_offset = 0, file_bytes = 0;
+    /// When set, it writes the body while it is made: chunked (HTTP/1.1), or up to the end of the connection. False, or an exception: the body is
+    /// cut, which the client sees (no last chunk); before the first byte it becomes a 500. Not called for HEAD.
+    std::function<awaitable<bool>(BodyWriter&)> stream{};
 };
 
 /// "OK", "Not Found", …

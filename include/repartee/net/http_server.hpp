@@ -8,6 +8,16 @@
 
 namespace repartee::net {
 
+/// What a request with a body may send.
+struct BodyPermit {
+    std::size_t bytes_max = 1 << 20;
+    std::chrono::milliseconds limit{30'000};
+    std::shared_ptr<void> held{};  ///< e.g. a place among the uploads; kept with the Request
+};
+/// Asked when the header of a request with a body has come (`head.body` is empty; not for GET and HEAD): a permit, or the answer at once (401, 413,
+/// 503), after which the connection ends.
+using BodyGate = std::function<std::variant<BodyPermit, Response>(const Request& head, std::optional<std::uint64_t> content_length)>;
+
 struct HttpLimits {
     std::size_t header_bytes_max = 16 << 10;
     std::size_t body_bytes_max = 1 << 20;
@@ -15,6 +25,7 @@ struct HttpLimits {
     std::chrono::milliseconds body_limit{30'000};
     std::chrono::milliseconds keep_alive_limit{30'000};
     std::chrono::milliseconds write_limit{30'000};
+    BodyGate body_gate{};  ///< none: body_bytes_max and body_limit for all
 };
 
 /// What a handler decides for an upgrade request: become a WebSocket (with this subprotocol, run this), or answer like any other request.

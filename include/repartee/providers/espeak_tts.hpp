@@ -8,12 +8,12 @@
 namespace repartee::providers {
 
 /// The embedded voice: the program espeak-ng, one process an utterance. Without it a chime is heard and a warning logged, once.
-/// Thread-safe: one object serves all workers, so that `programs_max` bounds the whole server.
+/// Thread-safe: one object may serve all workers, so that `programs_max` bounds the whole server.
 class EspeakTts final : public TextToSpeech {
 public:
     EspeakTts(std::string program, std::chrono::milliseconds limit, std::size_t programs_max = 8);
 
-    Task<> speak(SpeechRequest request, std::function<void(std::span<const std::int16_t>)> sink, Stop stop) override;
+    Task<SpeechUsage> speak(SpeechRequest request, SpeechSink sink, Stop stop) override;
     std::string_view provider_name() const override { return "embedded"; }
 
     /// Whether the program is installed; looked up once.

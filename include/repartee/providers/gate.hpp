@@ -19,6 +19,7 @@ public:
         ~Pass();
         Pass(Pass&&) noexcept = default;
         Pass& operator=(Pass&&) = delete;
+        void swap(Pass& other) noexcept { state_.swap(other.state_); }
 
     private:
         friend class Gate;
@@ -27,7 +28,7 @@ public:
     };
 
     explicit Gate(std::size_t places);
-    /// Code::busy when no place came free within `limit`, Code::cancelled when `stop` answers true.
+    /// Code::busy when no place came free within `limit`, Code::cancelled at once when `stop` is requested.
     Task<Pass> enter(Stop stop, std::chrono::milliseconds limit);
 
 private:

@@ -6,7 +6,7 @@ namespace repartee::providers {
 /// No recogniser: every call ends with Code::not_configured and names the setting.
 class NoStt final : public SpeechToText {
 public:
-    Task<std::string> transcribe(std::vector<std::int16_t> samples, std::string language, Stop stop) override;
+    Task<Transcript> transcribe(TranscribeRequest request, TextSink delta, Stop stop) override;
     std::string_view provider_name() const override { return "none"; }
 };
 

@@ -11,27 +11,29 @@ std::string_view text_member(const json::object& o, std::string_view key)
     return json::find_string(o, key).value_or(std::string_view{});
 }
 
-bool is_own_message(const Item& item) { return item.role() == "assistant" && !item.said.empty(); }
+bool is_own_message(const Item& item) { return item.role() == "assistant" && !item.marks.empty(); }
 
 std::optional<ContextMessage> as_message(const Item& item)
 {
-    if (item.type() == "function_call")
-        return ContextMessage{.role = "assistant",
-                              .text = "[called " + std::string(text_member(item.body, "name")) + " with " +
-                                      std::string(text_member(item.body, "arguments")) + "]",
-                              .item_id = item.id};
-    if (item.type() == "function_call_output")
-        return ContextMessage{.role = "system",
-                              .text = "Result of call " + std::string(text_member(item.body, "call_id")) + ": " +
-                                      std::string(text_member(item.body, "output")),
-                              .item_id = item.id};
+    if (item.type() == "function_call") {
+        const auto text = [&](std::string_view key) { return std::string(text_member(item.body, key)); };
+        ContextMessage message{.role = "assistant", .text = {}, .item_id = item.id};
+        message.call = FunctionCall{text("call_id"), text("name"), text("arguments")};
+        return message;
+    }
+    if (item.type() == "function_call_output") {
+        ContextMessage message{.role = "tool", .text = std::string(text_member(item.body, "output")), .item_id = item.id};
+        message.call_id = text_member(item.body, "call_id");
+        return message;
+    }
     if (item.type() != "message") return std::nullopt;
 
     ContextMessage message{.role = std::string(item.role()),
                            .text = is_own_message(item) ? item.heard_text() : realtime::item_text(item.body),
                            .spoken = item.recording.has_value(),
                            .audio_ms = item.audio_ms(),
-                           .item_id = item.id};
+                           .item_id = item.id,
+                           .silence = item.silence};
     const bool says_nothing = message.text.empty() && !(message.spoken && message.role == "user");
     if (says_nothing) return std::nullopt;
     return message;
@@ -60,7 +62,10 @@ Tokens input_tokens(std::span<const ItemPtr> items)
                 tokens.text += text_tokens(text_member(*part, "text"));
             continue;
         }
-        if (const auto message = as_message(*item)) tokens.text += text_tokens(message->text);
+        const auto message = as_message(*item);
+        if (!message) continue;
+        tokens.text += text_tokens(message->text);
+        if (message->call) tokens.text += text_tokens(message->call->name) + text_tokens(message->call->arguments);
     }
     return tokens;
 }

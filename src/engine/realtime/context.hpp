@@ -7,7 +7,7 @@
 
 namespace repartee::engine {
 
-/// The items as a brain reads them. Function calls become text of the assistant, their outputs text of the system.
+/// The items as a brain reads them.
 std::vector<ContextMessage> context_messages(std::span<const ItemPtr> items);
 
 /// What the items cost as input: text as text, the user's speech as audio, the assistant's by what was heard.

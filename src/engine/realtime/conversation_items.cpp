@@ -68,7 +68,8 @@ json::object* Item::part(std::size_t index) { return const_cast<json::object*>(s
 
 std::size_t Item::bytes() const
 {
-    std::size_t sum = sizeof(Item) + said.size() + (recording ? recording->samples.size() * sizeof(std::int16_t) : 0);
+    std::size_t sum = sizeof(Item) + said.size() + marks.size() * sizeof(TextMark);
+    sum += recording ? recording->samples.size() * sizeof(std::int16_t) : 0;
     for (const auto& entry : body) sum += entry.key().size() + text_bytes(entry.value());
     return sum;
 }
@@ -79,10 +80,34 @@ std::int64_t Item::audio_ms() const
     return std::min(heard_ms.value_or(recording->total_ms()), recording->total_ms());
 }
 
+void Item::say(std::string_view text)
+{
+    const std::int64_t sample = recording && !marks.empty() ? recording->samples_total : 0;
+    if (marks.empty() || marks.back().sample < sample) marks.push_back({said.size(), sample});
+    said += text;
+}
+
+void Item::forget_soundless_end()
+{
+    if (marks.empty() || !recording || marks.back().sample < recording->samples_total) return;
+    said.resize(marks.back().text_byte);
+}
+
 std::string Item::heard_text() const
 {
     if (!heard_ms || !recording || recording->samples_total == 0) return said;
-    return std::string(leading_share(said, static_cast<double>(audio_ms()) / static_cast<double>(recording->total_ms())));
+    const std::int64_t heard = audio_ms() * samples_per_ms;
+    if (heard >= recording->total_ms() * samples_per_ms) return said;
+    std::string text;
+    for (std::size_t i = 0; i < marks.size() && marks[i].sample < heard; ++i) {
+        const bool last = i + 1 == marks.size();
+        const std::int64_t end = last ? recording->samples_total : marks[i + 1].sample;
+        const std::size_t end_byte = last ? said.size() : marks[i + 1].text_byte;
+        const std::string_view stretch = std::string_view(said).substr(marks[i].text_byte, end_byte - marks[i].text_byte);
+        text += leading_share(stretch, static_cast<double>(heard - marks[i].sample) / static_cast<double>(end - marks[i].sample));
+    }
+    while (text.ends_with(' ')) text.pop_back();
+    return text;
 }
 
 Result<void> ConversationItems::add(ItemPtr item, std::optional<std::string_view> after)

@@ -1,5 +1,6 @@
 #pragma once
 #include "repartee/base/json.hpp"
+#include "utf8_stream.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -21,14 +22,29 @@ struct Recording {
     void append(std::span<const std::int16_t> more, std::size_t samples_max);
 };
 
+/// From this byte of an assistant's text on, the sound is that from this sample on.
+struct TextMark {
+    std::size_t text_byte = 0;
+    std::int64_t sample = 0;
+};
+
+/// A transcript on its way: what the client has been sent of it.
+struct TranscriptSoFar {
+    Utf8Stream characters{};
+    std::string sent{};
+};
+
 /// One item: its JSON as events show it, and what events leave out.
 struct Item {
     std::string id;
     json::object body;                     ///< id, type, status, role, content, …; never audio
     std::optional<Recording> recording{};
     std::string said{};                    ///< assistant message of the engine: everything it said, truncated or not
+    std::vector<TextMark> marks{};         ///< of `said`; the first is {0, 0}. None: not a message of the engine
     std::optional<std::int64_t> heard_ms{};  ///< conversation.item.truncate: no more than this of the audio was heard
     bool generating = false;
+    bool silence = false;                  ///< a user's turn that an idle time limit ended: nobody spoke
+    std::optional<TranscriptSoFar> transcript_so_far{};
     enum class Transcript { none, wanted, wanted_silently } transcript = Transcript::none;  ///< silently: only for the context
 
     std::string_view type() const;
@@ -41,7 +57,11 @@ struct Item {
 
     /// The audio a client may still speak of: all of it, or what conversation.item.truncate left.
     std::int64_t audio_ms() const;
-    /// Assistant: what was heard of it. The text is cut in proportion to the audio, between words.
+    /// More of what the assistant says; the sound of it comes behind what there is.
+    void say(std::string_view text);
+    /// The message was broken off: text whose sound never began was never heard.
+    void forget_soundless_end();
+    /// Assistant: what was heard of it. Text goes with its sound; where the sound was cut amid a stretch, in proportion and between words.
     std::string heard_text() const;
 };
 

@@ -68,7 +68,17 @@ void RealtimeServer::on_reply_failed(std::string_view response_id, const Error& 
     if (ResponseRun* run = state_->find_run(response_id)) state_->fail(*run, error);
 }
 
-void RealtimeServer::on_transcript(std::string_view item_id, std::string_view text, Instant) { state_->on_transcript(item_id, text); }
+void RealtimeServer::on_reply_usage(std::string_view response_id, std::int64_t input_tokens, std::int64_t output_tokens)
+{
+    if (ResponseRun* run = state_->find_run(response_id)) run->set_text_tokens(input_tokens, output_tokens);
+}
+
+void RealtimeServer::on_transcript_delta(std::string_view item_id, std::string_view delta, Instant) { state_->on_transcript_delta(item_id, delta); }
+
+void RealtimeServer::on_transcript(std::string_view item_id, std::string_view text, Instant, TranscriptTokens tokens)
+{
+    state_->on_transcript(item_id, text, tokens);
+}
 
 void RealtimeServer::on_transcription_failed(std::string_view item_id, const Error& error, Instant)
 {

@@ -40,6 +40,19 @@ json::object ResponseRun::ids(const Message& m) const
 
 Tokens ResponseRun::output_tokens() const { return {.text = text_.tokens(), .audio = assistant_audio_tokens(audio_ms())}; }
 
+void ResponseRun::set_text_tokens(std::int64_t input, std::int64_t output)
+{
+    input_.text = input;
+    told_output_ = output;
+}
+
+json::object ResponseRun::usage() const
+{
+    Tokens output = output_tokens();
+    output.text = told_output_.value_or(output.text);
+    return response_usage(input_, output);
+}
+
 void ResponseRun::begin() { send("response.created", {{"response", to_json("in_progress", nullptr, false)}}); }
 
 json::value ResponseRun::begin_output_item(const ItemPtr& item)
@@ -93,7 +106,7 @@ bool ResponseRun::add_text(std::string_view delta)
     if (text.empty()) return all_fits;
 
     text_.add(text);
-    m.item->said += text;
+    m.item->say(text);
     if (json::object* part = m.item->part(0))
         if (json::value* shown = part->if_contains(text_key())) shown->as_string() += text;  // none: truncated
     send(config_.audio_output ? "response.output_audio_transcript.delta" : "response.output_text.delta", joined(ids(m), {{"delta", text}}));
@@ -174,6 +187,7 @@ void ResponseRun::close_message(std::string_view status)
     m.item->set_status(status);
     m.item->generating = false;
     end_output_item(m.item, m.previous_item_id, m.output_index);
+    if (status != "completed") m.item->forget_soundless_end();
     message_.reset();
     if (conversation_) conversation_->keep_within_limits();
 }
@@ -196,7 +210,7 @@ json::object ResponseRun::to_json(std::string_view status, json::value status_de
     response["output_modalities"] = json::array{config_.audio_output ? "audio" : "text"};
     response["max_output_tokens"] = config_.max_output_tokens;
     response["audio"] = {{"output", {{"format", realtime::to_json(config_.output_format)}, {"voice", config_.voice}}}};
-    if (done) response["usage"] = response_usage(input_, output_tokens());
+    if (done) response["usage"] = usage();
     response["metadata"] = config_.metadata;
     return response;
 }

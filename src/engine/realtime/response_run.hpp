@@ -37,6 +37,8 @@ public:
     bool add_text(std::string_view delta);
     bool add_audio(std::span<const std::int16_t> samples);
     bool add_function_call(std::string_view name, std::string_view arguments);
+    /// Text tokens as the model counted them, for `usage`; limits go by the estimate.
+    void set_text_tokens(std::int64_t input, std::int64_t output);
 
     /// The done events and response.done. `status_details` is null for "completed".
     void end(std::string_view status, json::value status_details);
@@ -60,6 +62,7 @@ private:
     void send(std::string_view type, json::object members);
     json::object ids(const Message& m) const;
     Tokens output_tokens() const;
+    json::object usage() const;
     const char* text_key() const { return config_.audio_output ? "transcript" : "text"; }
     json::object to_json(std::string_view status, json::value status_details, bool done) const;
 
@@ -75,6 +78,7 @@ private:
     std::vector<ItemPtr> output_;
     std::optional<Message> message_;  ///< the one that is being spoken or written
     TextTokenCounter text_;
+    std::optional<std::int64_t> told_output_;
     std::int64_t audio_samples_ = 0;
 };
 

@@ -62,7 +62,9 @@ struct RealtimeServer::State {
     void respond_to_turn(Instant now);
     std::optional<Instant> idle_deadline() const;
     void on_idle(Instant now);
-    void on_transcript(std::string_view item_id, std::string_view text);
+    void on_transcript_delta(std::string_view item_id, std::string_view delta);
+    void send_transcript_delta(const Item& item, std::string_view delta);
+    void on_transcript(std::string_view item_id, std::string_view text, TranscriptTokens tokens);
     void on_transcription_failed(std::string_view item_id, const Error& error);
 
     // responses.cpp

@@ -11,6 +11,9 @@
 namespace repartee::engine {
 namespace {
 
+// A longer transcript comes whole, at its end.
+constexpr std::size_t streamed_transcript_bytes_max = 64 << 10;
+
 std::int64_t ms_at(std::uint64_t sample) { return static_cast<std::int64_t>(sample) / samples_per_ms; }
 
 std::string transcription_member(const realtime::SessionConfig& session, std::string_view key)
@@ -114,6 +117,7 @@ void RealtimeServer::State::commit(std::uint64_t from, std::uint64_t to, std::st
     item->body = {{"id", item->id}, {"type", "message"}, {"status", "completed"}, {"role", "user"}, {"content", json::array{part}}};
     item->recording.emplace();
     item->recording->append(samples, item_samples_max());
+    item->silence = heard == Heard::nothing;
 
     const json::value previous = items.last_id();
     send("input_audio_buffer.committed", {{"previous_item_id", previous}, {"item_id", item->id}});
@@ -133,29 +137,54 @@ void RealtimeServer::State::request_transcript(const ItemPtr& item, std::vector<
         {.item_id = item->id, .samples = std::move(samples), .language = transcription_member(session, "language")});
 }
 
-void RealtimeServer::State::on_transcript(std::string_view item_id, std::string_view text)
+void RealtimeServer::State::on_transcript_delta(std::string_view item_id, std::string_view delta)
+{
+    const ItemPtr item = items.find(item_id);
+    if (!item || item->transcript != Item::Transcript::wanted || !item->recording) return;
+    if (!item->transcript_so_far) item->transcript_so_far.emplace();
+    TranscriptSoFar& so_far = *item->transcript_so_far;
+    if (so_far.sent.size() > streamed_transcript_bytes_max) return;
+    std::string text = so_far.characters.push(delta);
+    // The whole is trimmed, and the deltas together are to be its beginning.
+    if (so_far.sent.empty()) text.erase(0, text.find_first_not_of(" \t\r\n"));
+    if (text.empty()) return;
+    so_far.sent += text;
+    send_transcript_delta(*item, text);
+}
+
+void RealtimeServer::State::send_transcript_delta(const Item& item, std::string_view delta)
+{
+    send("conversation.item.input_audio_transcription.delta",
+         {{"item_id", item.id}, {"content_index", static_cast<std::int64_t>(item.recording->content_index)}, {"delta", std::string(delta)}});
+}
+
+void RealtimeServer::State::on_transcript(std::string_view item_id, std::string_view text, TranscriptTokens tokens)
 {
     const ItemPtr item = items.find(item_id);
     if (!item || item->transcript == Item::Transcript::none || !item->recording) return;
     const bool reported = std::exchange(item->transcript, Item::Transcript::none) == Item::Transcript::wanted;
+    const auto so_far = std::exchange(item->transcript_so_far, std::nullopt);
     const std::string transcript = valid_utf8(text);
-    const auto content_index = static_cast<std::int64_t>(item->recording->content_index);
     if (json::object* part = item->part(item->recording->content_index)) (*part)["transcript"] = transcript;
     if (!reported) return;
-    if (!transcript.empty())
-        send("conversation.item.input_audio_transcription.delta",
-             {{"item_id", item->id}, {"content_index", content_index}, {"delta", transcript}});
+    std::string_view rest = transcript;
+    // A recogniser may change its mind at the end; then only the whole text is right.
+    if (so_far && rest.starts_with(so_far->sent)) rest.remove_prefix(so_far->sent.size());
+    else if (so_far && !so_far->sent.empty()) rest = {};
+    if (!rest.empty()) send_transcript_delta(*item, rest);
+    const std::string model = transcription_member(session, "model");
     send("conversation.item.input_audio_transcription.completed",
          {{"item_id", item->id},
-          {"content_index", content_index},
+          {"content_index", static_cast<std::int64_t>(item->recording->content_index)},
           {"transcript", transcript},
-          {"usage", transcription_usage(transcription_member(session, "model"), item->recording->total_ms(), transcript)}});
+          {"usage", transcription_usage(model, item->recording->total_ms(), transcript, tokens)}});
 }
 
 void RealtimeServer::State::on_transcription_failed(std::string_view item_id, const Error& error)
 {
     const ItemPtr item = items.find(item_id);
     if (!item || !item->recording) return;
+    item->transcript_so_far.reset();
     if (std::exchange(item->transcript, Item::Transcript::none) != Item::Transcript::wanted) return;
     json::object details{{"type", std::string(realtime_type(error.code))},
                          {"code", error.upstream_code.empty() ? std::string(name(error.code)) : error.upstream_code},

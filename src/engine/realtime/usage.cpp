@@ -20,11 +20,12 @@ json::object response_usage(const Tokens& input, const Tokens& output)
     };
 }
 
-json::object transcription_usage(std::string_view model, std::int64_t audio_ms, std::string_view transcript)
+json::object transcription_usage(std::string_view model, std::int64_t audio_ms, std::string_view transcript, TranscriptTokens told)
 {
     if (model.starts_with("whisper")) return {{"type", "duration"}, {"seconds", static_cast<double>(audio_ms) / 1000}};
-    const std::int64_t heard = user_audio_tokens(audio_ms);
-    const std::int64_t written = text_tokens(transcript);
+    const bool counted = told.input > 0 || told.output > 0;
+    const std::int64_t heard = counted ? told.input : user_audio_tokens(audio_ms);
+    const std::int64_t written = counted ? told.output : text_tokens(transcript);
     return {
         {"type", "tokens"},
         {"total_tokens", heard + written},

@@ -1,5 +1,6 @@
 #pragma once
 #include "repartee/base/json.hpp"
+#include "repartee/engine/realtime_server.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -16,7 +17,8 @@ struct Tokens {
 /// response.usage. Nothing is ever cached here, and images are not looked at: those counts are 0.
 json::object response_usage(const Tokens& input, const Tokens& output);
 
-/// `usage` of …input_audio_transcription.completed: by duration for whisper models, as the service bills them; by tokens for others.
-json::object transcription_usage(std::string_view model, std::int64_t audio_ms, std::string_view transcript);
+/// `usage` of …input_audio_transcription.completed: by duration for whisper models, as the service bills them; by tokens for others, as
+/// the recogniser counted them or, when it did not, estimated.
+json::object transcription_usage(std::string_view model, std::int64_t audio_ms, std::string_view transcript, TranscriptTokens told);
 
 }  // namespace repartee::engine

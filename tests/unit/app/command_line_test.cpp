@@ -72,6 +72,8 @@ TEST_CASE("help is an answer, for the program and for each verb")
     const CommandLineAnswer help = answered({"--help"});
     CHECK(help.exit_status == exit_ok);
     CHECK_THAT(help.text, Contains("serve") && Contains("check") && Contains("introductions") && Contains("version"));
+    CHECK_THAT(help.text, Contains("stt.provider") && Contains("llm.provider") && Contains("tts.provider") &&
+                              Contains("ollama") && Contains("sovits"));
     for (const char* verb : {"serve", "check", "introductions"}) {
         const CommandLineAnswer of_verb = answered({verb, "--help"});
         CHECK(of_verb.exit_status == exit_ok);

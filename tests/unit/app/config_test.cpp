@@ -117,7 +117,8 @@ TEST_CASE("every setting is described exactly once, and every secret is known as
         CHECK(targets.insert(std::visit([](auto* t) -> const void* { return t; }, setting.target)).second);
         if (setting.secret) secrets.insert(setting.name());
     }
-    CHECK(secrets == std::set<std::string>{"server.api_keys", "realtime.api_key", "tts.api_key"});
+    CHECK(secrets == std::set<std::string>{"server.api_keys", "realtime.api_key", "stt.api_key", "stt_2.api_key", "stt_3.api_key", "llm.api_key",
+                                           "llm_2.api_key", "llm_3.api_key", "tts.api_key", "tts_2.api_key", "tts_3.api_key"});
     // Every byte of a section that is neither padding nor a setting would be a member the table forgot.
     std::size_t bytes = 0;
     for (const Setting& setting : settings_of(config))
@@ -228,6 +229,9 @@ TEST_CASE("secrets come from files, trimmed")
     CHECK(config.server.api_keys == "one,two");
     CHECK(config.realtime.api_key == "sk-from-file");
     CHECK(config.tts.api_key == "sk-from-file");
+    CHECK(config.stt.api_key == "sk-from-file");
+    CHECK(config.llm.api_key == "sk-from-file");
+    CHECK(config.llm_2.api_key.empty());
     CHECK_THAT(refusal({"", {{"REPARTEE_TTS__API_KEY_FILE", "/nonexistent/key"}}, {}}),
                Contains("REPARTEE_TTS__API_KEY_FILE") && Contains("/nonexistent/key") && Contains("No such file"));
     CHECK_THAT(refusal({"", {{"OPENAI_API_KEY_FILE", "/nonexistent/key"}}, {}}),
@@ -243,6 +247,23 @@ TEST_CASE("OPENAI_API_KEY fills only keys that are empty")
     CHECK(config.realtime.api_key == "sk-all");
     CHECK(config.tts.api_key == "sk-tts");
     CHECK(loaded({"", {{"OPENAI_API_KEY", ""}}, {}}).effective_upstream() == "local");
+}
+
+TEST_CASE("OPENAI_API_KEY goes to nobody but OpenAI")
+{
+    const std::string file = "[stt]\nurl = \"http://127.0.0.1:9/v1\"\n"
+                             "[llm]\nprovider = \"ollama\"\nmodel = \"m\"\n"
+                             "[llm_2]\nprovider = \"openai\"\nmodel = \"m\"\nurl = \"https://api.openai.com.evil.example/v1\"\n"
+                             "[llm_3]\nprovider = \"openai\"\nmodel = \"m\"\n"
+                             "[tts]\nprovider = \"embedded\"\n[tts_2]\nprovider = \"openai\"\nurl = \"https://API.openai.com/v1\"\n";
+    const Config config = loaded({file, {{"OPENAI_API_KEY", "sk-x"}}, {}});
+    CHECK(config.realtime.api_key == "sk-x");
+    CHECK(config.stt.api_key.empty());
+    CHECK(config.llm.api_key.empty());
+    CHECK(config.llm_2.api_key.empty());
+    CHECK(config.llm_3.api_key == "sk-x");
+    CHECK(config.tts.api_key.empty());
+    CHECK(config.tts_2.api_key == "sk-x");
 }
 
 TEST_CASE("no message shows a secret")
@@ -331,7 +352,9 @@ TEST_CASE("the upstream needs a usable address and, at OpenAI, a key")
         CHECK_THAT(refusal({"", {}, {{"realtime.url", bad}}}), Contains("realtime.url") && Contains("wss://HOST/PATH"));
     }
     CHECK_THAT(refusal({"", {}, {{"tts.url", "wss://a/"}}}), Contains("tts.url") && Contains("https://HOST/PATH"));
-    CHECK_THAT(refusal({"", {}, {{"tts.provider", "openai"}}}), Contains("tts.provider") && Contains("OPENAI_API_KEY"));
+    for (const std::string section : {"stt", "llm", "tts"})
+        CHECK_THAT(refusal({"", {}, {{section + ".provider", "openai"}, {section + ".model", "m"}}}),
+                   Contains(section + ".provider") && Contains("OPENAI_API_KEY") && Contains(section + ".api_key"));
 }
 
 TEST_CASE("auto is openai with a key or another address, else local")
@@ -347,6 +370,77 @@ TEST_CASE("auto is openai with a key or another address, else local")
     config = {};
     config.realtime.url = "ws://127.0.0.1:9/v1";
     CHECK(config.effective_upstream() == "openai");
+}
+
+TEST_CASE("a role's auto is openai when there is a key or an url, and for the model a name; else embedded")
+{
+    Config config;
+    for (const char* role : {"stt", "llm", "tts"}) CHECK(config.effective_provider(role) == "embedded");
+    config.stt.api_key = config.llm.api_key = config.tts.api_key = "sk-x";
+    CHECK(config.effective_provider("stt") == "openai");
+    CHECK(config.effective_provider("tts") == "openai");
+    CHECK(config.effective_provider("llm") == "embedded");
+    config.llm.model = "m";
+    CHECK(config.effective_provider("llm") == "openai");
+    config = {};
+    config.stt.url = "http://127.0.0.1:9/v1";
+    config.tts.provider = "sovits";
+    CHECK(config.effective_provider("stt") == "openai");
+    CHECK(config.effective_provider("tts") == "sovits");
+    CHECK(config.chain("stt").front().service == &config.stt);
+    CHECK(config.chain("tts").front().service == &config.tts);
+    config.llm_2.provider = "ollama";
+    config.llm_3.provider = "embedded";
+    const auto chain = config.chain("llm");
+    REQUIRE(chain.size() == 3);
+    CHECK(chain[1].section == "llm_2");
+    CHECK(chain[1].service == &config.llm_2);
+    CHECK(chain[2].provider == "embedded");
+}
+
+TEST_CASE("what the roles need is asked for by name")
+{
+    TemporaryFolder folder;
+    CHECK_THAT(refusal({"", {}, {{"llm.provider", "ollama"}}}), Contains("llm.model") && Contains("\"ollama\""));
+    CHECK_THAT(refusal({"", {}, {{"llm_2.provider", "openai"}, {"llm_2.url", "http://127.0.0.1:9"}}}), Contains("llm_2.model"));
+    CHECK_THAT(refusal({"", {}, {{"tts_3.provider", "embedded"}}}), Contains("tts_3.provider") && Contains("tts_2"));
+    CHECK_THAT(refusal({"", {}, {{"stt_2.url", "http://127.0.0.1:9"}}}), Contains("stt_2.provider") && Contains("Name the provider"));
+    CHECK_THAT(refusal({"", {}, {{"stt_2.provider", "auto"}}}), Contains("expected one of empty, embedded, openai"));
+    CHECK_THAT(refusal({"", {}, {{"llm.path", "chat"}}}), Contains("llm.path") && Contains("slash"));
+    CHECK_THAT(refusal({"", {}, {{"llm_3.ca_file", "/nonexistent/ca.pem"}}}), Contains("/nonexistent/ca.pem"));
+    for (const char* bad : {"[]", "{", "{\"a\":1} x", "minimal"})
+        CHECK_THAT(refusal({"", {}, {{"llm.extra", bad}}}), Contains("llm.extra") && Contains("JSON object"));
+    CHECK(load({"", {}, {{"llm.extra", "{\"reasoning_effort\":\"minimal\"}"}}}).has_value());
+    for (const char* setting : {"stt.language", "interview.language", "voice_chat.language", "listen.language"})
+        CHECK_THAT(refusal({"", {}, {{setting, "korean"}}}), Contains(setting) && Contains("ko"));
+    CHECK_THAT(refusal({"", {}, {{"listen.language", ""}}}), Contains("listen.language"));
+    CHECK_THAT(refusal({"", {}, {{"local.first_piece_chars", "100"}, {"local.piece_chars_max", "50"}}}), Contains("local.first_piece_chars"));
+    std::string many;
+    for (int i = 0; i < 51; ++i) many += "Why?|";
+    CHECK_THAT(refusal({"", {}, {{"interview.questions", many}}}), Contains("interview.questions") && Contains("50"));
+}
+
+TEST_CASE("GPT-SoVITS wants a file of voices, each with a recording")
+{
+    TemporaryFolder folder;
+    const auto with = [&](const std::string& voices) {
+        return load({"", {}, {{"tts_2.provider", "sovits"}, {"tts.voices_file", voices.empty() ? "" : folder.file("voices.json", voices)}}});
+    };
+    CHECK_THAT(with("").error().message, Contains("tts.voices_file") && Contains("tts_2.provider"));
+    CHECK_THAT(with("{\"voices\":[{\"id\":\"mina\"}]}").error().message, Contains("\"mina\"") && Contains("ref_audio_path"));
+    CHECK_THAT(with("[").error().message, Contains("voices.json"));
+    CHECK(with("{\"voices\":[{\"id\":\"mina\",\"ref_audio_path\":\"/a.wav\",\"prompt_lang\":\"ko\"}]}").has_value());
+    CHECK_THAT(refusal({"", {}, {{"tts.voices_file", "/nonexistent/voices.json"}}}), Contains("/nonexistent/voices.json"));
+}
+
+TEST_CASE("a proxy that is not understood is refused only when something would go through it")
+{
+    const std::map<std::string, std::string> environment{{"https_proxy", "socks5://user:hunter2@127.0.0.1:1080"}};
+    CHECK(load({"", environment, {}}).has_value());
+    const std::vector<std::pair<std::string, std::string>> reachable{{"stt.api_key", "sk-x"}};
+    CHECK_THAT(refusal({"", environment, reachable}), Contains("https_proxy") && Contains("http_client.proxy") && !Contains("hunter2"));
+    CHECK(load({"", environment, {{"stt.api_key", "sk-x"}, {"http_client.proxy", "none"}}}).has_value());
+    CHECK(load({"", {{"https_proxy", "http://127.0.0.1:3128"}}, reachable}).has_value());
 }
 
 TEST_CASE("turn detection follows the conversation's settings")
@@ -369,11 +463,13 @@ TEST_CASE("turn detection follows the conversation's settings")
 TEST_CASE("the configuration in force is shown as TOML that loads again, secrets masked")
 {
     Config config = loaded({"", {{"OPENAI_API_KEY", "sk-secret"}, {"REPARTEE_SERVER__API_KEYS", "abc"}},
-                            {{"conversation.default_character", "박 \"지훈\" \\"}, {"tts.speed", "1"}, {"server.threads", "3"}}});
+                            {{"conversation.default_character", "박 \"지훈\" \\"}, {"introductions.speed", "1"}, {"server.threads", "3"}}});
     const std::string text = to_toml_masked(config);
     CHECK_THAT(text, !Contains("sk-secret") && !Contains("abc") && Contains("openai, model \"gpt-realtime-2.1\""));
     const Config again = loaded({text, {}, {}});
-    config.server.api_keys = config.realtime.api_key = config.tts.api_key = "***";
+    CHECK_THAT(text, Contains("# Hears (stt): openai (gpt-transcribe at api.openai.com)") && Contains("# Thinks (llm): embedded (prepared lines)") &&
+                         Contains("# Speaks (tts): openai (tts-1 at api.openai.com)"));
+    config.server.api_keys = config.realtime.api_key = config.stt.api_key = config.llm.api_key = config.tts.api_key = "***";
     CHECK(values_of(again) == values_of(config));
     CHECK_THAT(to_toml_masked(Config{}), !Contains("= \"***\""));
 }

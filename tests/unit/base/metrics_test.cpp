@@ -94,6 +94,44 @@ TEST_CASE("histogram buckets are cumulative, in seconds, and agree with the coun
     CHECK(samples.at("repartee_relay_downlink_seconds_count") == 0);
 }
 
+TEST_CASE("what the providers of each role did shows by role")
+{
+    Metrics m;
+    m.stt.requests.add(2);
+    m.llm.failures.add();
+    m.llm.input_tokens.add(120);
+    m.llm.output_tokens.add(30);
+    m.llm.first_byte.observe(2ms);
+    m.tts.fallbacks.add();
+    m.tts.characters.add(45);
+    m.tts.audio_ms.add(1'500);
+    m.provider_connects_total.add(3);
+    m.voice_chat_first_byte.observe(1ms);
+    const auto samples = read_samples(m.prometheus_text());
+    CHECK(samples.at("repartee_provider_requests_total{role=\"stt\"}") == 2);
+    CHECK(samples.at("repartee_provider_requests_total{role=\"tts\"}") == 0);
+    CHECK(samples.at("repartee_provider_failures_total{role=\"llm\"}") == 1);
+    CHECK(samples.at("repartee_provider_cancelled_total{role=\"llm\"}") == 0);
+    CHECK(samples.at("repartee_provider_retries_total{role=\"llm\"}") == 0);
+    CHECK(samples.at("repartee_provider_fallbacks_total{role=\"tts\"}") == 1);
+    CHECK(samples.at("repartee_provider_tokens_total{role=\"llm\",direction=\"in\"}") == 120);
+    CHECK(samples.at("repartee_provider_tokens_total{role=\"llm\",direction=\"out\"}") == 30);
+    CHECK(samples.at("repartee_provider_characters_total") == 45);
+    CHECK(samples.at("repartee_provider_audio_seconds_total{role=\"tts\"}") == 1.5);
+    CHECK(samples.at("repartee_provider_audio_seconds_total{role=\"stt\"}") == 0);
+    CHECK(samples.at("repartee_provider_first_byte_seconds_bucket{role=\"llm\",le=\"0.001\"}") == 0);
+    CHECK(samples.at("repartee_provider_first_byte_seconds_bucket{role=\"llm\",le=\"0.003\"}") == 1);
+    CHECK(samples.at("repartee_provider_first_byte_seconds_count{role=\"llm\"}") == 1);
+    CHECK(samples.at("repartee_provider_first_byte_seconds_sum{role=\"llm\"}") == Approx(0.002));
+    CHECK(samples.at("repartee_provider_request_seconds_count{role=\"stt\"}") == 0);
+    CHECK(samples.at("repartee_provider_connects_total") == 3);
+    CHECK(samples.at("repartee_provider_connections_reused_total") == 0);
+    CHECK(samples.at("repartee_voice_chat_first_byte_seconds_count") == 1);
+    for (const char* name : {"repartee_turns_failed_total", "repartee_voice_chats_total", "repartee_interviews_total", "repartee_interviews_resumed_total",
+                             "repartee_utterances_total", "repartee_memory_writes_dropped_total"})
+        CHECK(samples.at(name) == 0);
+}
+
 TEST_CASE("a duration of exactly a bound belongs to that bound's bucket")
 {
     for (std::size_t i = 0; i < Histogram::upper_bounds_s.size(); ++i) {

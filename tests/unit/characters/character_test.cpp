@@ -131,9 +131,24 @@ TEST_CASE("values out of range are refused")
 TEST_CASE("every text is taken at its longest and refused one character beyond")
 {
     for (const TextField& field : text_fields) {
-        if (field.name == "language") continue;
+        if (field.name == "language" || field.name.ends_with("_provider")) continue;
         CHECK(parse_with(field.name, std::string(field.max_chars, 'a')).has_value());
         check_refused(parse_with(field.name, std::string(field.max_chars + 1, 'a')), Code::invalid_value, field.name);
+    }
+}
+
+TEST_CASE("a character chooses among the sections of the configuration, each role among its own")
+{
+    for (const std::string role : {"stt", "llm", "tts"}) {
+        const std::string field = role + "_provider";
+        for (const char* good : {"", "_2", "_3"}) CHECK(parse_with(field, role + good).has_value());
+        CHECK(parse_with(field, "").has_value());
+        for (const std::string& bad : {role + "_1", role + "_4", role + "_22", role + "2", role + " ",
+                                       std::string("https://elsewhere.example/v1"), std::string("openai")})
+            check_refused(parse_with(field, bad), Code::invalid_value, field);
+        check_refused(parse_with(field, role == "llm" ? "tts" : "llm"), Code::invalid_value, field);
+        CHECK(parse_with(role + "_model", "org/model:7b-q4").has_value());
+        check_refused(parse_with(role + "_model", "a\nb"), Code::invalid_value, role + "_model");
     }
 }
 

@@ -15,6 +15,12 @@ inline Character full_character(const std::string& id)
     character.experience_years = 12;
     character.is_preset = false;
     character.embedded_voice = {1.234, 0.5};
+    character.stt_provider = "stt_2";
+    character.stt_model = "an stt model";
+    character.llm_provider = "llm";
+    character.llm_model = "an/llm:model";
+    character.tts_provider = "tts_3";
+    character.tts_model = "a tts model";
     return character;
 }
 

@@ -139,6 +139,46 @@ TEST_CASE("A truncate while the item is still being spoken holds when it is done
     CHECK(s.replies.at(1).context.at(1).text == "one");
 }
 
+TEST_CASE("What was heard goes by the sound of each sentence, not by the length of the whole", "[realtime_server]")
+{
+    struct Case {
+        int heard_ms;
+        std::string context;
+    };
+    // The first sentence is spoken slowly, the second fast.
+    const auto c = GENERATE(values<Case>({{1600, "one two three"}, {800, "one two"}, {1999, "one two three four."}, {2100, "one two three four. Five"},
+                                          {2400, "one two three four. Five six seven eight."}}));
+    Script s = answering();
+    s.brain_says("one two three four. ").brain_sounds(1000).brain_sounds(1000).brain_says("Five six seven eight.").brain_sounds(400).brain_is_done();
+    s.client(cut(s.text("response.output_item.done", "item.id"), c.heard_ms)).respond();
+    CHECK(s.replies.back().context.at(1).text == c.context);
+}
+
+TEST_CASE("Of a cancelled reply, text whose sound was never made is not remembered", "[realtime_server]")
+{
+    Script s = answering();
+    SECTION("The end")
+    {
+        s.brain_says("One is here. ").brain_sounds(500).brain_says("Two is not.");
+        s.take();
+        s.user_speaks(200).user_is_quiet(400);
+        CHECK(s.text("response.output_audio_transcript.done", "transcript") == "One is here. Two is not.");
+        CHECK(s.replies.at(1).context.at(1).text == "One is here. ");
+    }
+    SECTION("All of it")
+    {
+        s.brain_says("One is here. ");
+        s.user_speaks(200).user_is_quiet(400);
+        for (const auto& message : s.replies.at(1).context) CHECK(message.role != "assistant");
+    }
+    SECTION("Text alone needs no sound")
+    {
+        s.brain_is_done().respond(R"({"output_modalities":["text"]})").brain_says("One is here. ");
+        s.client(R"({"type":"response.cancel"})").respond();
+        CHECK(s.replies.back().context.at(1).text == "One is here. ");
+    }
+}
+
 TEST_CASE("A heard text is never cut within a word or a character", "[realtime_server]")
 {
     struct Case {

@@ -76,8 +76,15 @@ TEST_CASE("All roles and function calls of a client are context", "[realtime_ser
     REQUIRE(context.size() == 5);
     CHECK(context[0].role == "system");
     CHECK(context[1].text == "Light?\nPlease.");
-    CHECK(context[2].text == "[called light with {}]");
-    CHECK(context[3].text == "Result of call c1: on");
+    REQUIRE(context[2].call);
+    CHECK(context[2].role == "assistant");
+    CHECK(context[2].text.empty());
+    CHECK(context[2].call->call_id == "c1");
+    CHECK(context[2].call->name == "light");
+    CHECK(context[2].call->arguments == "{}");
+    CHECK(context[3].role == "tool");
+    CHECK(context[3].call_id == "c1");
+    CHECK(context[3].text == "on");
     CHECK(context[4].role == "assistant");
     CHECK(context[4].text == "It is on.");
     CHECK_FALSE(context[4].spoken);

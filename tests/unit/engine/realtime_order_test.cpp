@@ -134,9 +134,13 @@ TEST_CASE("A function call of the brain has the service's order of events", "[re
     const auto& context = s.replies.at(1).context;
     REQUIRE(context.size() == 4);
     CHECK(context[2].role == "assistant");
-    CHECK(context[2].text == R"([called set_light with {"on":true}])");
-    CHECK(context[3].role == "system");
-    CHECK(context[3].text == "Result of call " + call_id + ": done");
+    REQUIRE(context[2].call);
+    CHECK(context[2].call->call_id == call_id);
+    CHECK(context[2].call->name == "set_light");
+    CHECK(context[2].call->arguments == R"({"on":true})");
+    CHECK(context[3].role == "tool");
+    CHECK(context[3].call_id == call_id);
+    CHECK(context[3].text == "done");
 }
 
 TEST_CASE("An error quotes the event that caused it, and the session goes on", "[realtime_server]")
@@ -170,6 +174,7 @@ TEST_CASE("After the idle timeout the silence is committed and the model speaks 
     CHECK(s.number("input_audio_buffer.timeout_triggered", "audio_start_ms") == 1000);
     CHECK(s.number("input_audio_buffer.timeout_triggered", "audio_end_ms") == 6000);
     CHECK(s.text("input_audio_buffer.timeout_triggered", "item_id") == s.text("input_audio_buffer.committed", "item_id"));
+    CHECK(s.replies.back().context.back().silence);
     CHECK_FALSE(s.server.next_tick());
 
     SECTION("A client that sends no audio is spoken to as well")
@@ -217,6 +222,64 @@ TEST_CASE("A transcription session transcribes turns and never responds", "[real
     CHECK(s.take() == Types{"error"});
     CHECK(s.text("error", "error.event_id") == "r1");
     CHECK(s.replies.empty());
+}
+
+TEST_CASE("A transcript that comes in deltas is sent as it comes, and completed with what was left out", "[realtime_server]")
+{
+    struct Case {
+        std::vector<std::string> deltas;
+        std::string whole, streamed;
+    };
+    const auto c = GENERATE(values<Case>({{{" Hello", " there"}, "Hello there.", "Hello there."},
+                                          {{"안\xEB\x85", "\x95하"}, "안녕하세요", "안녕하세요"},
+                                          {{"Hello there."}, "Hello there.", "Hello there."},
+                                          {{"Hallo"}, "Hello.", "Hallo"},
+                                          {{}, "Hello.", "Hello."},
+                                          {{"  "}, "", ""}}));
+    Script s({}, true);
+    s.update(R"("audio":{"input":{"transcription":{"model":"gpt-transcribe"}}})");
+    s.user_is_quiet(300).user_speaks(600).user_is_quiet(400);
+    s.take();
+    const std::string item = s.transcriptions.at(0).item_id;
+    for (const std::string& delta : c.deltas) s.server.on_transcript_delta(item, delta, s.now);
+    s.server.on_transcript(item, c.whole, s.now, {.input = 31, .output = 7});
+    s.server.on_transcript_delta(item, "too late", s.now);
+    s.take();
+    CHECK(s.joined("conversation.item.input_audio_transcription.delta") == c.streamed);
+    CHECK(s.text("conversation.item.input_audio_transcription.completed", "transcript") == c.whole);
+    CHECK(s.number("conversation.item.input_audio_transcription.completed", "usage.input_tokens") == 31);
+    CHECK(s.number("conversation.item.input_audio_transcription.completed", "usage.input_token_details.audio_tokens") == 31);
+    CHECK(s.number("conversation.item.input_audio_transcription.completed", "usage.total_tokens") == 38);
+}
+
+TEST_CASE("A transcript may come while its turn is already being answered", "[realtime_server]")
+{
+    Script s;
+    s.update(R"("audio":{"input":{"transcription":{"model":"gpt-transcribe"}}})");
+    s.user_is_quiet(300).user_speaks(600).user_is_quiet(400);
+    s.take();
+    s.server.on_transcript_delta(s.transcriptions.at(0).item_id, "Hel", s.now);
+    s.server.on_transcript(s.transcriptions.at(0).item_id, "Hello.", s.now);
+    s.brain_says("Hi.").brain_sounds(100).brain_is_done();
+    CHECK(s.take() == Types{"conversation.item.input_audio_transcription.delta …", "conversation.item.input_audio_transcription.completed"} +
+                          spoken_head + spoken_tail + Types{"rate_limits.updated"});
+    CHECK(s.joined("conversation.item.input_audio_transcription.delta") == "Hello.");
+}
+
+TEST_CASE("Usage is the model's own count of text, where it tells one", "[realtime_server]")
+{
+    Script s;
+    s.user_writes("Hi").respond().brain_says("Hello.").brain_sounds(500);
+    s.server.on_reply_usage(s.response_id(), 812, 45);
+    s.brain_is_done();
+    s.take();
+    CHECK(s.number("response.done", "response.usage.input_token_details.text_tokens") == 812);
+    CHECK(s.number("response.done", "response.usage.output_token_details.text_tokens") == 45);
+    CHECK(s.number("response.done", "response.usage.output_token_details.audio_tokens") == 10);
+    CHECK(s.number("response.done", "response.usage.total_tokens") == 812 + 45 + 10);
+    s.respond().brain_says("Hello.").brain_is_done();
+    s.take();
+    CHECK(s.number("response.done", "response.usage.output_token_details.text_tokens") == 2);
 }
 
 TEST_CASE("Out-of-band responses run beside the conversation and leave no items", "[realtime_server]")

@@ -50,7 +50,7 @@ std::string make_program(const TemporaryFolder& folder, const std::string& scrip
 }
 
 struct Spoken {
-    Result<void> outcome;
+    Result<SpeechUsage> outcome{SpeechUsage()};
     std::vector<std::int16_t> samples;
 };
 
@@ -127,6 +127,7 @@ TEST_CASE("the program's WAV comes as 24 kHz samples, leading silence cut to 20 
     CHECK(first <= 500);
     CHECK(spoken.samples.size() > 12'000);
     CHECK(spoken.samples.size() < 12'600);
+    CHECK(spoken.outcome->characters == 17);
     CHECK(read_file(folder / "input") == "한 마디 [ [wVn]] [0m");
     CHECK_THAT(read_file(folder / "arguments"), Catch::StartsWith("-v ko+m3"));
 }
@@ -178,8 +179,12 @@ TEST_CASE("speech can be stopped")
     write_file(folder / "speech.wav", audio::make_wav(std::vector<std::int16_t>(20'000, 5000), 22'050));
     EspeakTts tts(make_program(folder, "cat speech.wav; exec sleep 1000"), std::chrono::minutes(1));
     std::size_t heard = 0;
-    const auto count = [&](std::span<const std::int16_t> piece) { heard += piece.size(); };
-    const auto outcome = test::run(tts.speak(text("Hello"), count, [&] { return heard > 0; }));
+    std::stop_source stop;
+    const auto count = [&](std::span<const std::int16_t> piece) {
+        heard += piece.size();
+        stop.request_stop();
+    };
+    const auto outcome = test::run(tts.speak(text("Hello"), count, stop.get_token()));
     REQUIRE(!outcome);
     CHECK(outcome.error().code == Code::cancelled);
 }

@@ -57,9 +57,15 @@ TEST_CASE("who waits in vain is told that it is busy, and who is stopped, that h
     const auto busy = run(gate.enter({}, milliseconds(0)));
     REQUIRE(!busy);
     CHECK(busy.error().code == Code::busy);
-    const auto stopped = run(gate.enter([] { return true; }, std::chrono::minutes(1)));
+    std::stop_source stop;
+    asio::io_context context;
+    asio::post(context, [&] { stop.request_stop(); });
+    const auto stopped = run(context, gate.enter(stop.get_token(), std::chrono::minutes(1)));
     REQUIRE(!stopped);
     CHECK(stopped.error().code == Code::cancelled);
+    const auto before = run(gate.enter(stop.get_token(), std::chrono::minutes(1)));
+    REQUIRE(!before);
+    CHECK(before.error().code == Code::cancelled);
 }
 
 TEST_CASE("a place comes free when its pass is gone, and one given to a vanished waiter is not lost")

@@ -1,105 +1,41 @@
+#include "canned_service.hpp"
+#include "providers/openai_tts.hpp"
 #include "repartee/audio/wav.hpp"
-#include "repartee/base/json.hpp"
-#include "repartee/net/listener.hpp"
-#include "repartee/providers/openai_tts.hpp"
-#include "run.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 
 using namespace repartee;
 using namespace repartee::providers;
-using test::ok;
+using namespace repartee::test;
+using End = Canned::End;
 
 namespace {
-
-/// A speech service on a free port that answers every request with the same pieces of bytes, and keeps what it was asked.
-class CannedService {
-public:
-    CannedService(asio::io_context& context, std::vector<std::string> answer) : answer_(std::move(answer))
-    {
-        auto bound = net::Listener::bind(context.get_executor(), {"127.0.0.1", 0});
-        REQUIRE(ok(bound));
-        listener_.emplace(std::move(*bound));
-        asio::co_spawn(context, serve(), [](std::exception_ptr) {});
-    }
-
-    OpenAiTtsSettings settings() const
-    {
-        OpenAiTtsSettings settings;
-        settings.url = "http://127.0.0.1:" + std::to_string(listener_->port()) + "/v1/";
-        settings.api_key = "sk-very-secret";
-        return settings;
-    }
-
-    const std::vector<std::string>& requests() const { return requests_; }
-    std::string body(std::size_t i) const { return requests_.at(i).substr(requests_.at(i).find("\r\n\r\n") + 4); }
-    /// Keeps connections open instead of ending them behind the answer.
-    void hold() { hold_ = true; }
-
-private:
-    static bool is_complete(const std::string& request)
-    {
-        const std::size_t end = request.find("\r\n\r\n");
-        const std::size_t field = request.find("Content-Length: ");
-        return end != std::string::npos && field < end && request.size() >= end + 4 + std::stoul(request.substr(field + 16));
-    }
-
-    awaitable<void> serve()
-    {
-        const auto executor = co_await asio::this_coro::executor;
-        for (;;) {
-            auto socket = co_await listener_->accept();
-            if (!socket) co_return;
-            streams_.push_back(net::ByteStream::adopt_tcp(executor, *socket));
-            net::ByteStream& stream = streams_.back();
-            std::string request;
-            std::vector<std::byte> buffer(4096);
-            while (!is_complete(request)) {
-                auto n = co_await stream.read_some(buffer);
-                if (!n) break;
-                request.append(reinterpret_cast<const char*>(buffer.data()), *n);
-            }
-            requests_.push_back(request);
-            for (const std::string& piece : answer_) co_await stream.write(piece);
-            if (!hold_) co_await stream.shutdown(std::chrono::seconds(1));
-        }
-    }
-
-    std::vector<std::string> answer_;
-    std::optional<net::Listener> listener_;
-    std::vector<net::ByteStream> streams_;
-    std::vector<std::string> requests_;
-    bool hold_ = false;
-};
-
-std::string head(const std::string& status, const std::string& type, std::size_t length)
-{
-    return "HTTP/1.1 " + status + "\r\nContent-Type: " + type + "\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
-}
 
 std::string bytes_of(const std::vector<std::int16_t>& samples)
 {
     return {reinterpret_cast<const char*>(samples.data()), samples.size() * 2};
 }
 
-std::string chunk(const std::string& bytes) { return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes); }
+std::vector<std::int16_t> tone(std::size_t count)
+{
+    std::vector<std::int16_t> samples(count);
+    for (std::size_t i = 0; i < count; ++i) samples[i] = static_cast<std::int16_t>(8000 * std::sin(static_cast<double>(i) * 0.1));
+    return samples;
+}
+
+TtsSettings settings_of(const CannedService& service)
+{
+    auto settings = settings_for<TtsSettings>(service, "tts");
+    settings.model = "tts-1";
+    return settings;
+}
 
 struct Spoken {
-    Result<void> outcome;
+    Result<SpeechUsage> outcome{SpeechUsage()};
     std::vector<std::int16_t> samples;
+    std::size_t pieces = 0;
 };
-
-Spoken speak(asio::io_context& context, const OpenAiTtsSettings& settings, const SpeechRequest& request, Stop stop = {})
-{
-    auto tts = OpenAiTts::create(settings);
-    REQUIRE(ok(tts));
-    Spoken spoken;
-    const auto collect = [&](std::span<const std::int16_t> piece) { spoken.samples.insert(spoken.samples.end(), piece.begin(), piece.end()); };
-    spoken.outcome = test::run(context, (*tts)->speak(request, collect, stop));
-    return spoken;
-}
 
 SpeechRequest hello()
 {
@@ -110,108 +46,200 @@ SpeechRequest hello()
     return request;
 }
 
+Spoken speak(Bench& bench, TextToSpeech& tts, const SpeechRequest& request = hello(), Stop stop = {})
+{
+    Spoken spoken;
+    const auto collect = [&](std::span<const std::int16_t> piece) {
+        spoken.samples.insert(spoken.samples.end(), piece.begin(), piece.end());
+        ++spoken.pieces;
+    };
+    spoken.outcome = run(bench.context, tts.speak(request, collect, stop));
+    return spoken;
+}
+
+Spoken speak(Bench& bench, const TtsSettings& settings, const SpeechRequest& request = hello(), Stop stop = {})
+{
+    auto tts = create_tts(settings, bench.resources);
+    REQUIRE(ok(tts));
+    return speak(bench, **tts, request, stop);
+}
+
+Canned pcm(const std::string& bytes) { return whole("200 OK", "audio/pcm", bytes); }
+
 }  // namespace
 
 TEST_CASE("PCM comes back as it was sent, and the request says what is wanted")
 {
-    asio::io_context context;
-    const std::vector<std::int16_t> samples{0, 1, -1, 32767, -32768, 1234};
-    CannedService service(context, {head("200 OK", "audio/pcm", 12), bytes_of(samples)});
-    const Spoken spoken = speak(context, service.settings(), hello());
+    Bench bench;
+    const std::vector<std::int16_t> samples = tone(5'000);
+    CannedService service(bench.context, {pcm(bytes_of(samples))});
+    const Spoken spoken = speak(bench, settings_of(service));
     REQUIRE(ok(spoken.outcome));
     CHECK(spoken.samples == samples);
+    CHECK(spoken.outcome->characters == 7);
 
     REQUIRE(service.requests().size() == 1);
-    CHECK(service.requests()[0].starts_with("POST /v1/audio/speech HTTP/1.1\r\n"));
-    CHECK(service.requests()[0].find("Authorization: Bearer sk-very-secret\r\n") != std::string::npos);
-    const auto body = json::parse_object(service.body(0));
-    REQUIRE(ok(body));
-    CHECK(json::find_string(*body, "model") == "tts-1");
-    CHECK(json::find_string(*body, "input") == "안녕 하세요.");
-    CHECK(json::find_string(*body, "voice") == "sage");
-    CHECK(json::find_string(*body, "response_format") == "pcm");
-    CHECK(json::find_number(*body, "speed") == 0.95);
+    CHECK(service.head(0).starts_with("POST /v1/audio/speech HTTP/1.1\r\n"));
+    CHECK(service.head(0).find("Authorization: Bearer sk-very-secret\r\n") != std::string::npos);
+    const auto body = service.json_body(0);
+    CHECK(json::find_string(body, "model") == "tts-1");
+    CHECK(json::find_string(body, "input") == "안녕 하세요.");
+    CHECK(json::find_string(body, "voice") == "sage");
+    CHECK(json::find_string(body, "response_format") == "pcm");
+    CHECK(json::find_number(body, "speed") == 0.95);
 }
 
-TEST_CASE("chunks split in the middle of a sample, and an odd last byte, do no harm")
+TEST_CASE("sound is handed on as it comes; chunks split in the middle of a sample, and an odd last byte, do no harm")
 {
-    asio::io_context context;
-    const std::vector<std::int16_t> samples{258, 772, 1286, 1800};
-    const std::string bytes = bytes_of(samples) + "x";
-    const std::string chunked = "HTTP/1.1 200 OK\r\nContent-Type: audio/pcm\r\nTransfer-Encoding: chunked\r\n\r\n";
-    CannedService service(context, {chunked, chunk(bytes.substr(0, 1)), chunk(bytes.substr(1, 4)), chunk(bytes.substr(5)), "0\r\n\r\n"});
-    const Spoken spoken = speak(context, service.settings(), hello());
-    REQUIRE(ok(spoken.outcome));
-    CHECK(spoken.samples == samples);
+    for (const std::size_t size : {1u, 3u, 1'001u}) {
+        Bench bench;
+        const std::vector<std::int16_t> samples = tone(2'000);
+        CannedService service(bench.context, {chunked("audio/pcm", in_pieces(bytes_of(samples) + "x", size))});
+        const Spoken spoken = speak(bench, settings_of(service));
+        REQUIRE(ok(spoken.outcome));
+        CHECK(spoken.samples == samples);
+    }
+    Bench bench;
+    CannedService service(bench.context, {chunked("audio/pcm", in_pieces(bytes_of(tone(24'000)), 12'000), End::keep, milliseconds(30))});
+    auto tts = create_tts(settings_of(service), bench.resources);
+    REQUIRE(ok(tts));
+    const auto began = std::chrono::steady_clock::now();
+    std::optional<std::chrono::steady_clock::duration> first;
+    const SpeechSink sink = [&](std::span<const std::int16_t>) { if (!first) first = std::chrono::steady_clock::now() - began; };
+    REQUIRE(ok(run(bench.context, (*tts)->speak(hello(), sink, {}))));
+    REQUIRE(first);
+    CHECK(std::chrono::steady_clock::now() - began - *first > milliseconds(60));
 }
 
 TEST_CASE("a WAV file is taken for what it is, whatever was asked, and brought to 24 kHz")
 {
-    std::vector<std::int16_t> tone(22'050);
-    for (std::size_t i = 0; i < tone.size(); ++i) tone[i] = static_cast<std::int16_t>(8000 * std::sin(static_cast<double>(i) * 0.1));
-    const std::string wav = audio::make_wav(tone, 22'050);
-    asio::io_context context;
-    CannedService service(context, {head("200 OK", "audio/pcm", wav.size()), wav});
-    const Spoken spoken = speak(context, service.settings(), hello());
-    REQUIRE(ok(spoken.outcome));
-    CHECK(std::abs(static_cast<int>(spoken.samples.size()) - 24'000) <= 1);
-    CHECK(*std::ranges::max_element(spoken.samples) > 7000);
-    CHECK(*std::ranges::max_element(spoken.samples) < 9000);
+    std::string wav = audio::make_wav(tone(22'050), 22'050);
+    for (const std::string& length : {wav.substr(40, 4), std::string("\xFF\xFF\xFF\xFF"), std::string(4, '\0')}) {
+        wav.replace(40, 4, length);
+        Bench bench;
+        CannedService service(bench.context, {chunked("audio/pcm", in_pieces(wav, 999))});
+        const Spoken spoken = speak(bench, settings_of(service));
+        REQUIRE(ok(spoken.outcome));
+        CHECK(std::abs(static_cast<int>(spoken.samples.size()) - 24'000) <= 1);
+        CHECK(*std::ranges::max_element(spoken.samples) > 7000);
+        CHECK(*std::ranges::max_element(spoken.samples) < 9000);
+    }
 }
 
-TEST_CASE("a refused key is told with the service's words, the mend, and never the key")
+TEST_CASE("headerless sound of another rate is brought to 24 kHz")
 {
-    const std::string body = R"({"error":{"message":"Incorrect API key provided: sk-very-secret.\nFind yours.",)"
-                             R"("type":"invalid_request_error","code":"invalid_api_key"}})";
-    asio::io_context context;
-    CannedService service(context, {head("401 Unauthorized", "application/json", body.size()), body});
-    const Spoken spoken = speak(context, service.settings(), hello());
-    REQUIRE(!spoken.outcome);
-    const Error error = spoken.outcome.error();
-    CHECK(error.code == Code::provider_failed);
-    CHECK(error.upstream_code == "invalid_api_key");
-    CHECK(error.message.find("answered 401: \"Incorrect API key provided: ***") != std::string::npos);
-    CHECK(error.message.find("tts.api_key") != std::string::npos);
-    CHECK(error.message.find("secret") == std::string::npos);
-    CHECK(error.message.find('\n') == std::string::npos);
-    CHECK(spoken.samples.empty());
+    Bench bench;
+    CannedService service(bench.context, {pcm(bytes_of(tone(44'100)))});
+    auto settings = settings_of(service);
+    settings.pcm_hz = 44'100;
+    CHECK(std::abs(static_cast<int>(speak(bench, settings).samples.size()) - 24'000) <= 1);
 }
 
-TEST_CASE("other refusals are told as well, in whatever form they come")
+TEST_CASE("refusals are told with the service's words, the mend, and never the key")
 {
     const struct {
-        std::string status, type, body, expected;
+        const char* what;
+        Canned answer;
+        Code code;
+        std::string expected;
     } table[] = {
-        {"404 Not Found", "application/json", R"({"detail":"No such model"})", "answered 404: \"No such model\". Check tts.url"},
-        {"429 Too Many Requests", "application/json", R"({"error":"slow down"})", "answered 429: \"slow down\". Check the account's quota"},
-        {"500 Internal Server Error", "text/html", "<html>oops</html>", "answered 500. Try again later."},
-        {"400 Bad Request", "text/plain", std::string(5000, 'x'), "answered 400: \"xxx"},
-        {"200 OK", "application/json", R"({"audio":null})", "sent application/json where PCM was asked for"},
-        {"200 OK", "audio/pcm", "", "sent no audio"},
-        {"200 OK", "audio/wav", "RIFF but nothing else of a WAV file", "WAV file"},
+        {"key", whole("401 Unauthorized", "application/json",
+                      R"({"error":{"message":"Incorrect API key provided: sk-very-secret.\nFind yours.","code":"invalid_api_key"}})"),
+         Code::provider_failed, "answered 401: \"Incorrect API key provided: ***. Find yours.\". Check tts.api_key."},
+        {"model", whole("404 Not Found", "application/json", R"({"detail":"No such model"})"), Code::provider_failed,
+         "answered 404: \"No such model\". Check tts.url"},
+        {"rate", whole("429 Too Many Requests", "application/json", R"({"error":"slow down"})"), Code::provider_failed,
+         "answered 429: \"slow down\". Check the account's quota"},
+        {"500", whole("500 Internal Server Error", "text/html", "<html>oops</html>"), Code::provider_failed, "answered 500. Try again later."},
+        {"long", whole("400 Bad Request", "text/plain", std::string(5000, 'x')), Code::provider_failed, "answered 400: \"xxx"},
+        {"JSON", whole("200 OK", "application/json", R"({"audio":null})"), Code::provider_failed,
+         "sent application/json where sound was expected. Check tts.url."},
+        {"error", whole("200 OK", "application/json", R"({"error":{"message":"no sk-very-secret"}})"), Code::provider_failed, "no ***"},
+        {"HTML", whole("200 OK", "text/html", "<html></html>"), Code::provider_failed, "sent text/html where sound was expected"},
+        {"HTML as sound", whole("200 OK", "audio/pcm", "<!DOCTYPE html><html></html>"), Code::provider_failed,
+         "sent text/html where sound was expected"},
+        {"nothing", pcm(""), Code::provider_failed, "sent no sound"},
+        {"half a header", whole("200 OK", "audio/wav", "RIFFsizeWAVEfmt "), Code::provider_failed, ""},
+        {"cut", chunked("audio/pcm", {bytes_of(tone(100))}, End::close), Code::closed, "closed the connection"},
     };
     for (const auto& row : table) {
-        INFO(row.status << " " << row.body.substr(0, 40));
-        asio::io_context context;
-        CannedService service(context, {head(row.status, row.type, row.body.size()), row.body});
-        const Spoken spoken = speak(context, service.settings(), hello());
+        INFO(row.what);
+        Bench bench;
+        CannedService service(bench.context, {row.answer});
+        const Spoken spoken = speak(bench, settings_of(service));
         REQUIRE(!spoken.outcome);
-        CHECK(spoken.outcome.error().code == Code::provider_failed);
+        CHECK(spoken.outcome.error().code == row.code);
         CHECK_THAT(spoken.outcome.error().message, Catch::Contains(row.expected));
+        CHECK(spoken.outcome.error().message.find("secret") == std::string::npos);
+        CHECK(spoken.outcome.error().message.find('\n') == std::string::npos);
         CHECK(spoken.outcome.error().message.size() < 500);
     }
 }
 
+TEST_CASE("sound without end is an error")
+{
+    Bench bench;
+    CannedService service(bench.context, {chunked("audio/pcm", std::vector<std::string>(30, bytes_of(tone(2'400))))});
+    auto settings = settings_of(service);
+    settings.audio_ms_max = 1'000;
+    const Spoken spoken = speak(bench, settings);
+    REQUIRE(!spoken.outcome);
+    CHECK_THAT(spoken.outcome.error().message, Catch::Contains("more than 1 s of sound"));
+    CHECK(spoken.samples.size() <= 24'000);
+}
+
 TEST_CASE("a voice the model does not have falls back, and the service is asked for the other")
 {
-    asio::io_context context;
-    CannedService service(context, {head("200 OK", "audio/pcm", 2), "ab"});
+    Bench bench;
+    CannedService service(bench.context, {pcm("ab")});
     SpeechRequest request = hello();
     request.voice = "cedar";
-    REQUIRE(ok(speak(context, service.settings(), request).outcome));
-    const auto body = json::parse_object(service.body(0));
-    REQUIRE(ok(body));
-    CHECK(json::find_string(*body, "voice") == "nova");
+    request.speed = 1;
+    request.instructions = "softly";
+    REQUIRE(ok(speak(bench, settings_of(service), request).outcome));
+    CHECK(json::find_string(service.json_body(0), "voice") == "nova");
+    CHECK_FALSE(service.json_body(0).contains("instructions"));
+    CHECK_FALSE(service.json_body(0).contains("speed"));
+}
+
+TEST_CASE("a voice that the service refuses falls back, and is not asked for again")
+{
+    Bench bench;
+    CannedService service(bench.context, {whole("400 Bad Request", "application/json", R"({"detail":{"message":"Voice 'sage' not found"}})"),
+                                          pcm("ab")});
+    auto settings = settings_of(service);
+    settings.model = "kokoro";
+    settings.fallback_voice = "af_sky";
+    auto tts = create_tts(settings, bench.resources);
+    REQUIRE(ok(tts));
+    REQUIRE(ok(speak(bench, **tts).outcome));
+    REQUIRE(ok(speak(bench, **tts).outcome));
+    REQUIRE(service.requests().size() == 3);
+    CHECK(json::find_string(service.json_body(0), "voice") == "sage");
+    CHECK(json::find_string(service.json_body(1), "voice") == "af_sky");
+    CHECK(json::find_string(service.json_body(2), "voice") == "af_sky");
+}
+
+TEST_CASE("a voice of the operator's own goes by the service's name for it; instructions and a wished model go along")
+{
+    Bench bench;
+    CannedService service(bench.context, {pcm("ab")});
+    auto settings = settings_of(service);
+    Voice voice;
+    voice.id = "jihun";
+    voice.voice = "cedar";
+    voice.speed = 0.5;
+    settings.voices = std::make_shared<const VoiceList>(std::vector<Voice>{voice}, "jihun");
+    settings.instructions = "calmly";
+    SpeechRequest request = hello();
+    request.voice = "Jihun";
+    request.speed = 1.5;
+    request.choice.model = "gpt-4o-mini-tts";
+    REQUIRE(ok(speak(bench, settings, request).outcome));
+    CHECK(json::find_string(service.json_body(0), "voice") == "cedar");
+    CHECK(json::find_string(service.json_body(0), "model") == "gpt-4o-mini-tts");
+    CHECK(json::find_string(service.json_body(0), "instructions") == "calmly");
+    CHECK(json::find_number(service.json_body(0), "speed") == 0.75);
 }
 
 TEST_CASE("voices and models")
@@ -232,41 +260,61 @@ TEST_CASE("voices and models")
 
 TEST_CASE("a long text goes in several requests of at most 4096 characters")
 {
-    asio::io_context context;
-    CannedService service(context, {head("200 OK", "audio/pcm", 4), "abcd"});
+    Bench bench;
+    CannedService service(bench.context, {pcm("abcd")});
     SpeechRequest request = hello();
     request.text.clear();
     for (int i = 0; i < 1000; ++i) request.text += "안녕하세요. ";
-    const Spoken spoken = speak(context, service.settings(), request);
+    const Spoken spoken = speak(bench, settings_of(service), request);
     REQUIRE(ok(spoken.outcome));
     CHECK(service.requests().size() == 2);
+    CHECK(service.connections() == 1);
     CHECK(spoken.samples.size() == 4);
+    request.text = " \n";
+    REQUIRE(ok(speak(bench, settings_of(service), request).outcome));
+    CHECK(service.requests().size() == 2);
 }
 
-TEST_CASE("a service that does not answer is left when Stop says so, and at the limit")
+TEST_CASE("a stop ends the speech request at once, and the service sees it")
 {
-    asio::io_context context;
-    CannedService service(context, {});
-    service.hold();
-    const Spoken stopped = speak(context, service.settings(), hello(), [&] { return !service.requests().empty(); });
-    REQUIRE(!stopped.outcome);
-    CHECK(stopped.outcome.error().code == Code::cancelled);
-
-    OpenAiTtsSettings settings = service.settings();
-    settings.limit = std::chrono::milliseconds(50);
-    const Spoken late = speak(context, settings, hello());
-    REQUIRE(!late.outcome);
-    CHECK(late.outcome.error().code == Code::timeout);
+    for (const bool amid : {false, true}) {
+        Bench bench;
+        CannedService service(bench.context, {amid ? chunked("audio/pcm", {bytes_of(tone(2'400))}, End::hang) : Canned({}, End::hang)});
+        std::stop_source stop;
+        asio::steady_timer timer(bench.context, milliseconds(50));
+        std::chrono::steady_clock::time_point stopped;
+        timer.async_wait([&](boost::system::error_code) {
+            stopped = std::chrono::steady_clock::now();
+            stop.request_stop();
+        });
+        const Spoken spoken = speak(bench, settings_of(service), hello(), stop.get_token());
+        REQUIRE(!spoken.outcome);
+        CHECK(spoken.outcome.error().code == Code::cancelled);
+        CHECK(spoken.samples.empty() != amid);
+        CHECK(bench.wait_for([&] { return service.left() == 1; }, milliseconds(2'000)));
+        CHECK(std::chrono::steady_clock::now() - stopped < milliseconds(50));
+    }
 }
 
-TEST_CASE("settings that cannot work are refused at once")
+TEST_CASE("no more requests at once than the section says")
 {
-    OpenAiTtsSettings settings;
-    const auto keyless = OpenAiTts::create(settings);
-    REQUIRE(!keyless);
-    CHECK(keyless.error().code == Code::not_configured);
-    settings.url = "not a url";
-    const auto bad_url = OpenAiTts::create(settings);
-    REQUIRE(!bad_url);
-    CHECK(bad_url.error().code == Code::invalid_value);
+    Bench bench;
+    CannedService service(bench.context, {chunked("audio/pcm", {bytes_of(tone(100)), bytes_of(tone(100))}, End::keep, milliseconds(50))});
+    auto settings = settings_of(service);
+    settings.requests_at_once = 1;
+    auto tts = create_tts(settings, bench.resources);
+    REQUIRE(ok(tts));
+    int ended = 0, running = 0, running_max = 0;
+    for (int i = 0; i < 3; ++i) {
+        const auto first_sound = std::make_shared<bool>(true);
+        const SpeechSink sink = [&, first_sound](std::span<const std::int16_t>) {
+            if (std::exchange(*first_sound, false)) running_max = std::max(running_max, ++running);
+        };
+        asio::co_spawn(bench.context, (*tts)->speak(hello(), sink, {}), [&](std::exception_ptr, Result<SpeechUsage> outcome) {
+            --running;
+            ended += outcome ? 1 : 0;
+        });
+    }
+    CHECK(bench.wait_for([&] { return ended == 3; }, milliseconds(5'000)));
+    CHECK(running_max == 1);
 }

@@ -1,6 +1,7 @@
 #include "repartee/providers/program.hpp"
 #include "run.hpp"
 
+#include <boost/asio/steady_timer.hpp>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <fcntl.h>
@@ -129,11 +130,43 @@ TEST_CASE("a never-ending program is killed at its time limit")
 TEST_CASE("Stop kills a program, and what it started")
 {
     Output output;
-    const Stop after_first_line = [&] { return output.text.find('\n') != std::string::npos; };
-    const auto outcome = run(run_program(shell("sleep 1000 & echo $!; wait"), output.sink(), after_first_line));
+    std::stop_source stop;
+    const ByteSink until_first_line = [&](std::span<const std::byte> bytes) {
+        output.sink()(bytes);
+        if (output.text.find('\n') != std::string::npos) stop.request_stop();
+    };
+    const auto outcome = run(run_program(shell("sleep 1000 & echo $!; wait"), until_first_line, stop.get_token()));
     REQUIRE(!outcome);
     CHECK(outcome.error().code == Code::cancelled);
     await_death(first_line(output.text));
+}
+
+TEST_CASE("Stop ends a silent program at once")
+{
+    for (const bool before : {false, true}) {
+        asio::io_context context;
+        std::stop_source stop;
+        if (before) stop.request_stop();
+        asio::steady_timer timer(context, std::chrono::milliseconds(20));
+        timer.async_wait([&](boost::system::error_code) { stop.request_stop(); });
+        const auto began = std::chrono::steady_clock::now();
+        Output output;
+        const auto outcome = run(context, run_program(shell("exec sleep 1000"), output.sink(), stop.get_token()));
+        REQUIRE(!outcome);
+        CHECK(outcome.error().code == Code::cancelled);
+        CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
+        CHECK(no_children_left());
+    }
+}
+
+TEST_CASE("a program that takes more memory than it may is refused it")
+{
+    ProgramRequest request = shell("sleep 0.1; head -c 300000000 /dev/zero | tail -c 300000000 | wc -c");
+    request.memory_bytes_max = 100 << 20;
+    Output output;
+    const auto outcome = run(run_program(request, output.sink(), {}));
+    CHECK(output.text != "300000000\n");
+    CHECK(no_children_left());
 }
 
 TEST_CASE("a program that writes without end is killed at the output bound")

@@ -13,7 +13,7 @@ namespace {
 const std::string notice_ko = "지금은 AI 서비스가 설정되어 있지 않아서, 준비된 말씀만 드릴 수 있어요.";
 const std::string notice_en = "No AI service is configured at the moment, so I can only say what was written for me.";
 
-ScriptedLlm doctor() { return ScriptedLlm({{"안녕하세요, 박지훈입니다.", "혈압은 재 보셨나요?", "식사는 어떠세요?"}, "건강하세요.", "ko"}); }
+Script doctor() { return {{"안녕하세요, 박지훈입니다.", "혈압은 재 보셨나요?", "식사는 어떠세요?"}, "건강하세요.", "ko"}; }
 
 std::size_t occurrences(const std::string& text, const std::string& part)
 {
@@ -23,13 +23,13 @@ std::size_t occurrences(const std::string& text, const std::string& part)
 }
 
 /// The answers of a conversation in which the user says these things, "" being speech that nobody could read.
-std::vector<std::string> converse(const ScriptedLlm& llm, const std::vector<std::string>& said)
+std::vector<std::string> converse(const Script& script, const std::vector<std::string>& said)
 {
     std::vector<ChatMessage> messages{{"system", "You are a doctor. bye"}};
     std::vector<std::string> answers;
     for (const std::string& text : said) {
         messages.push_back({"user", text});
-        answers.push_back(llm.answer(messages));
+        answers.push_back(scripted_answer(script, messages));
         messages.push_back({"assistant", answers.back()});
     }
     return answers;
@@ -46,13 +46,13 @@ TEST_CASE("spoken turns get the character's lines in order, the greeting once, a
 TEST_CASE("a character whose greeting says that no AI service is there says it in its own words only")
 {
     const std::string greeting = "안녕하세요. 지금은 인공지능 서비스가 연결되어 있지 않아서 연습하는 시간이에요.";
-    const auto answers = converse(ScriptedLlm({{greeting, "둘", "셋"}, "", "ko"}), {"", "아파요", ""});
+    const auto answers = converse(Script{{greeting, "둘", "셋"}, "", "ko"}, {"", "아파요", ""});
     CHECK(answers == std::vector<std::string>{greeting, "\"아파요\"라고 말씀하셨군요. 둘", "셋"});
 }
 
 TEST_CASE("a greeting needs no user message")
 {
-    CHECK(doctor().answer({}) == "안녕하세요, 박지훈입니다.");
+    CHECK(scripted_answer(doctor(), {}) == "안녕하세요, 박지훈입니다.");
 }
 
 TEST_CASE("typed words are quoted back, and the notice comes with the first of them only")
@@ -66,7 +66,7 @@ TEST_CASE("a long text is quoted up to 60 characters, never half of one")
 {
     std::string typed;
     for (int i = 0; i < 61; ++i) typed += "쭉";
-    const std::string answer = doctor().answer({{"user", typed}});
+    const std::string answer = scripted_answer(doctor(), {{"user", typed}});
     CHECK(occurrences(answer, "쭉") == 60);
     CHECK(answer.find("쭉…\"라고") != std::string::npos);
 }
@@ -83,22 +83,22 @@ TEST_CASE("a good-bye gets the closing line, other words that look like one do n
     };
     for (const auto& row : table) {
         INFO(row.said);
-        const std::string answer = doctor().answer({{"assistant", "…"}, {"user", row.said}});
+        const std::string answer = scripted_answer(doctor(), {{"assistant", "…"}, {"user", row.said}});
         CHECK((answer == "건강하세요.") == row.goodbye);
     }
 }
 
 TEST_CASE("only what was said since the last answer counts")
 {
-    const std::string answer = doctor().answer({{"user", "bye"}, {"assistant", "건강하세요."}});
+    const std::string answer = scripted_answer(doctor(), {{"user", "bye"}, {"assistant", "건강하세요."}});
     CHECK(answer == notice_ko + " 혈압은 재 보셨나요?");
 }
 
 TEST_CASE("without a character there is a polite script that says how to get an AI service")
 {
     for (const std::string language : {"en", "ko", "fr"}) {
-        const ScriptedLlm llm({{}, "", language});
-        const auto answers = converse(llm, {"", "", "", "", "", "", language == "ko" ? "안녕히 계세요" : "bye"});
+        const Script script{{}, "", language};
+        const auto answers = converse(script, {"", "", "", "", "", "", language == "ko" ? "안녕히 계세요" : "bye"});
         const std::string& notice = language == "ko" ? notice_ko : notice_en;
         CHECK(answers[1].find(notice) == 0);
         CHECK(answers[1].find("OPENAI_API_KEY") != std::string::npos);
@@ -114,22 +114,48 @@ TEST_CASE("without a character there is a polite script that says how to get an 
 
 TEST_CASE("a character with one line greets with it once")
 {
-    const auto answers = converse(ScriptedLlm({{"Hi, I am Ann."}, "", "en"}), {"", "", "", ""});
+    const auto answers = converse(Script{{"Hi, I am Ann."}, "", "en"}, {"", "", "", ""});
     CHECK(answers[0] == "Hi, I am Ann.");
     for (std::size_t i = 1; i < answers.size(); ++i) CHECK(answers[i].find("I am Ann") == std::string::npos);
 }
 
 TEST_CASE("the answer comes in words and can be stopped between them")
 {
-    ScriptedLlm llm({{"one two three"}, "", "en"});
+    ScriptedLlm llm;
+    ChatRequest request;
+    request.script = std::make_shared<const Script>(Script{{"one two three"}, "", "en"});
+    std::stop_source stop;
     std::vector<std::string> words;
-    const auto collect = [&](std::string_view word) { words.emplace_back(word); };
-    REQUIRE(ok(run(llm.chat({}, collect, {}))));
+    ChatSink sink;
+    sink.text = [&](std::string_view word) {
+        words.emplace_back(word);
+        if (words.size() == 5) stop.request_stop();
+    };
+    const auto whole = run(llm.chat(request, sink, stop.get_token()));
+    REQUIRE(ok(whole));
     CHECK(words == std::vector<std::string>{"one ", "two ", "three"});
+    CHECK(whole->finish_reason == "stop");
+    CHECK_FALSE(whole->usage.told);
+    CHECK_FALSE(llm.reads_words());
 
-    words.clear();
-    const auto stopped = run(llm.chat({}, collect, [&] { return words.size() == 2; }));
+    const auto stopped = run(llm.chat(request, sink, stop.get_token()));
     REQUIRE(!stopped);
     CHECK(stopped.error().code == Code::cancelled);
-    CHECK(words.size() == 2);
+    CHECK(words.size() == 5);
+}
+
+TEST_CASE("without a script there is the generic one")
+{
+    ScriptedLlm llm;
+    std::string text;
+    ChatSink sink;
+    sink.text = [&](std::string_view word) { text += word; };
+    REQUIRE(ok(run(llm.chat(ChatRequest(), sink, {}))));
+    CHECK(text.starts_with("안녕하세요"));
+}
+
+TEST_CASE("directions to a model are not quoted as the user's words")
+{
+    CHECK(scripted_answer(doctor(), {{"user", "(the conversation begins; speak first)"}}) == "안녕하세요, 박지훈입니다.");
+    CHECK(scripted_answer(doctor(), {{"user", "머리가 아파요"}, {"user", "(The user has said nothing for a while.)"}}).find("머리가") != std::string::npos);
 }

@@ -1,0 +1,50 @@
+#include "emoji.hpp"
+
+#include "code_point.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace repartee::engine {
+namespace {
+
+struct Range {
+    char32_t first, last;
+};
+
+// Unicode 15, emoji-data.txt: Extended_Pictographic and Emoji_Component, whole blocks where nothing else in them is spoken.
+constexpr Range emoji[] = {
+    {0x200D, 0x200D},   {0x203C, 0x203C},   {0x2049, 0x2049},   {0x20E3, 0x20E3},   {0x2139, 0x2139},   {0x2194, 0x2199},   {0x21A9, 0x21AA},
+    {0x231A, 0x231B},   {0x2328, 0x2328},   {0x2388, 0x2388},   {0x23CF, 0x23CF},   {0x23E9, 0x23FA},   {0x24C2, 0x24C2},   {0x25AA, 0x25AB},
+    {0x25B6, 0x25B6},   {0x25C0, 0x25C0},   {0x25FB, 0x25FE},   {0x2600, 0x27BF},   {0x2934, 0x2935},   {0x2B05, 0x2B07},   {0x2B1B, 0x2B1C},
+    {0x2B50, 0x2B50},   {0x2B55, 0x2B55},   {0x3030, 0x3030},   {0x303D, 0x303D},   {0x3297, 0x3297},   {0x3299, 0x3299},   {0xFE0E, 0xFE0F},
+    {0x1F000, 0x1FAFF}, {0xE0020, 0xE007F},
+};
+
+// Beyond ASCII: what is punctuation, space, a mark of layout or a drawing, and nothing to hear.
+constexpr Range silent[] = {
+    {0x80, 0xA1},     {0xA6, 0xA6},     {0xA8, 0xA8},     {0xAB, 0xAF},     {0xB4, 0xB4},     {0xB6, 0xB8},     {0xBB, 0xBB},     {0xBF, 0xBF},
+    {0x2000, 0x206F}, {0x2190, 0x21FF}, {0x2300, 0x23FF}, {0x2500, 0x27BF}, {0x2900, 0x297F}, {0x2B00, 0x2BFF}, {0x3000, 0x3004}, {0x3008, 0x3020},
+    {0x3030, 0x3030}, {0xD800, 0xF8FF}, {0xFE00, 0xFE0F}, {0xFE30, 0xFE6F}, {0xFEFF, 0xFEFF}, {0xFF01, 0xFF04}, {0xFF06, 0xFF0F}, {0xFF1A, 0xFF20},
+    {0xFF3B, 0xFF40}, {0xFF5B, 0xFF65}, {0xFFF0, 0xFFFF}, {0xE0000, 0x10FFFF},
+};
+
+template <std::size_t n>
+constexpr bool contains(const Range (&ranges)[n], char32_t c)
+{
+    const auto begins_after = [](char32_t value, const Range& range) { return value < range.first; };
+    const auto* const after = std::upper_bound(std::begin(ranges), std::end(ranges), c, begins_after);
+    return after != std::begin(ranges) && c <= std::prev(after)->last;
+}
+
+}  // namespace
+
+bool is_emoji(char32_t c) { return contains(emoji, c); }
+
+bool has_sound(char32_t c)
+{
+    if (c < 0x80) return is_digit(c) || is_letter(c) || c == '%' || c == '$' || c == '&' || c == '@' || c == '+' || c == '=';
+    return !is_emoji(c) && !contains(silent, c);
+}
+
+}  // namespace repartee::engine
