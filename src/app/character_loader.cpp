@@ -5,8 +5,6 @@
 #include "repartee/characters/files.hpp"
 #include "repartee/store/character_repository.hpp"
 
-#include <filesystem>
-
 namespace repartee::app {
 namespace {
 
@@ -21,13 +19,10 @@ Result<characters::Loaded> read_sources(const std::string& directory)
 
 }  // namespace
 
-std::uint64_t CharacterSources::stamp() const
+std::uint64_t CharacterSources::stamp(store::Database& database) const
 {
     std::uint64_t stamp = directory.empty() ? 0 : characters::change_stamp(directory);
-    // Every commit, of any process, is written to the log beside the database.
-    std::error_code missing;
-    const auto written_at = std::filesystem::last_write_time(database_file + "-wal", missing);
-    if (!missing) stamp ^= static_cast<std::uint64_t>(written_at.time_since_epoch().count());
+    if (const auto version = database.foreign_version()) stamp ^= static_cast<std::uint64_t>(*version);
     return stamp;
 }
 
@@ -90,7 +85,7 @@ void CharacterReloader::run()
         if (stopping_) return;
         const bool asked = std::exchange(asked_, false);
         lock.unlock();
-        const std::uint64_t now = watches ? sources_.stamp() : stamp_;
+        const std::uint64_t now = watches ? sources_.stamp(database_) : stamp_;
         if (asked || now != stamp_) {
             stamp_ = now;
             if (const auto loaded = load_characters(sources_.directory, database_, catalogue_); !loaded)

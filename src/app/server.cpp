@@ -92,11 +92,11 @@ private:
 
 Result<void> Server::start()
 {
-    const CharacterSources sources{config_.characters.dir, config_.server.data_dir + "/repartee.db"};
-    auto database = store::Database::open(sources.database_file);
+    const CharacterSources sources{config_.characters.dir};
+    auto database = store::Database::open(config_.server.data_dir + "/repartee.db");
     if (!database) return database.error();
     database_.emplace(std::move(*database));
-    const std::uint64_t stamp = sources.stamp();
+    const std::uint64_t stamp = sources.stamp(*database_);
     if (const auto loaded = load_characters(sources.directory, *database_, shared_.catalogue); !loaded) return loaded;
     if (const auto known = check_characters(); !known) return known;
     unknown_providers_.tell(shared_.catalogue.snapshot()->all());

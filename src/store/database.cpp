@@ -162,4 +162,18 @@ bool Database::post(Job job)
 
 std::uint64_t Database::dropped() const { return state_->dropped; }
 
+Result<std::int64_t> Database::foreign_version()
+{
+    std::int64_t version = 0;
+    const auto read = run([&version](sqlite3* db) -> Result<void> {
+        auto statement = Statement::prepare(db, "PRAGMA data_version");
+        if (!statement) return statement.error();
+        if (const auto row = statement->step(); !row) return row.error();
+        version = statement->integer(0);
+        return {};
+    });
+    if (!read) return read.error();
+    return version;
+}
+
 }  // namespace repartee::store

@@ -71,8 +71,9 @@ async def test_a_frame_there_and_back_allocates_nothing(tmp_path, tls, rate_hz):
         context.load_cert_chain(with_certificate.certificate, with_certificate.certificate.with_name("key.pem"))
         async with websockets.serve(echo, "127.0.0.1", 0, ping_interval=None, compression=None, ssl=context if tls else None) as upstream:
             port = upstream.sockets[0].getsockname()[1]
+            # What looks for changed characters every so often is no part of the conversation.
             server = repartee.Server("--set", f"realtime.url={'wss' if tls else 'ws'}://localhost:{port}/v1/realtime",
-                                     "--set", "server.threads=1", environment={
+                                     "--set", "server.threads=1", "--set", "characters.reload_interval_ms=0", environment={
                                          **counter.environment(), "REPARTEE_REALTIME__CA_FILE": str(with_certificate.certificate)})
             await loop.run_in_executor(None, server.__enter__)
             try:

@@ -14,10 +14,10 @@ namespace repartee::app {
 /// (`repartee introductions`).
 struct CharacterSources {
     std::string directory;
-    std::string database_file;
 
-    /// Changes when a file comes, goes or is written, or the database is.
-    std::uint64_t stamp() const;
+    /// Changes when a file comes, goes or is written, or another process has written the database. What this one writes there by itself, memory of
+    /// conversations above all, says nothing about characters.
+    std::uint64_t stamp(store::Database& database) const;
 };
 
 /// Files (or the embedded six) → database → published catalogue. A broken file is logged and left out; what the database knew stays.

@@ -28,6 +28,8 @@ public:
     /// Write-behind: queued, at most `queue_max` jobs (then dropped: returns false, and counted).
     bool post(std::function<Result<void>(sqlite3*)> job);
     std::uint64_t dropped() const;  ///< posts refused since the start
+    /// Another number after every commit of another process, the same after ours. Waits, as run().
+    Result<std::int64_t> foreign_version();
 
 private:
     struct State;

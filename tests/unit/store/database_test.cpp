@@ -326,3 +326,20 @@ TEST_CASE("a transaction that is not committed leaves nothing")
     CHECK(left.has_value());
     CHECK(ask(database, "SELECT count(*) FROM ai_characters") == "0");
 }
+
+TEST_CASE("what another process has committed is told from what we have")
+{
+    const TemporaryFile file;
+    Database ours = open_here(file.path());
+    const auto version = [&ours] { return ours.foreign_version().value(); };
+    const auto before = version();
+    REQUIRE(tell(ours, "CREATE TABLE t (x)").has_value());
+    REQUIRE(tell(ours, "INSERT INTO t VALUES (1)").has_value());
+    CHECK(version() == before);
+    // A connection of its own is as good as a process of its own.
+    make_file(file.path(), "INSERT INTO t VALUES (2)");
+    const auto after = version();
+    CHECK(after != before);
+    REQUIRE(tell(ours, "INSERT INTO t VALUES (3)").has_value());
+    CHECK(version() == after);
+}
