@@ -289,9 +289,9 @@ std::vector<std::size_t> Rotation::order(std::string_view preferred, Instant now
     std::vector<std::size_t> order(sections_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     const auto is_preferred = [&](std::size_t i) { return !preferred.empty() && sections_[i] == preferred; };
-    std::ranges::stable_partition(order, is_preferred);
+    std::stable_partition(order.begin(), order.end(), is_preferred);
     const auto is_well = [&](std::size_t i) { return !failed_at_[i] || now - *failed_at_[i] >= cooldown_; };
-    std::ranges::stable_partition(order, is_well);
+    std::stable_partition(order.begin(), order.end(), is_well);
     return order;
 }
 

@@ -166,7 +166,6 @@ def test_nothing_understood_is_answered_all_the_same(server, openai):
     assert server.get("/voice-chat/mumbler")[0] == 404, "what nobody understood is not remembered"
 
 
-<<<<<<< HEAD
 def test_what_is_remembered_is_no_change_of_the_characters(openai, tmp_path):
     with serve(openai, tmp_path, characters={"reload_interval_ms": 20}) as server:
         for _ in range(3):
@@ -176,8 +175,6 @@ def test_what_is_remembered_is_no_change_of_the_characters(openai, tmp_path):
         assert server.log().count("characters.loaded") == 1
 
 
-=======
->>>>>>> main
 @pytest.mark.parametrize("heard, request_class", [
     ("영업 시간이 어떻게 되나요?", "general_question"), ("어제 산 믹서기가 고장 났어요. 정말 최악이에요.", "complaint"),
     ("제 택배 지금 어디쯤 왔어요?", "order_status"), ("안녕하세요. 반갑습니다.", "other"), ("Where is my order?", "order_status"),
