@@ -40,6 +40,7 @@ class VoiceChat:
     def __enter__(self):
         host, port = self.server.url.removeprefix("http://").rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=LIMIT_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as curl does; else the last piece waits for an acknowledgement
         self.file = self.socket.makefile("rb")
         return self
 
