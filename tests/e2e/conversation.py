@@ -66,6 +66,13 @@ class Conversation:
             if event["type"] == "error" and event_type != "error":
                 raise AssertionError(f"waiting for {event_type}, got {event}")
 
+    async def seen(self, event_type, **members):
+        """Such an event: one that has come already, or the next."""
+        for event in self.events:
+            if event["type"] == event_type and all(event.get(k) == v for k, v in members.items()):
+                return event
+        return await self.wait_for(event_type, **members)
+
     async def wait_close(self):
         try:
             while True:
