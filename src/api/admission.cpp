@@ -22,11 +22,17 @@ net::Response respond_refusal(const Error& error)
     return respond_error(error);
 }
 
-Result<std::shared_ptr<SessionSlot>> admit(Shared& shared, const net::Request& request)
+Result<void> check_door(const Shared& shared, const net::Request& request)
 {
     if (const auto allowed = check_origin(shared.settings, request); !allowed) return allowed.error();
     if (!request.wants_upgrade())
         return Error{Code::invalid_value, "This address is a WebSocket: connect with ws:// or wss://. The wire is described in docs/protocol.md."};
+    return {};
+}
+
+Result<std::shared_ptr<SessionSlot>> admit(Shared& shared, const net::Request& request)
+{
+    if (const auto allowed = check_door(shared, request); !allowed) return allowed.error();
     return take_slot(shared);
 }
 
@@ -34,6 +40,7 @@ Result<std::shared_ptr<SessionSlot>> take_slot(Shared& shared)
 {
     if (shared.draining) return Error{Code::busy, "The server is shutting down. Connect again in a moment."};
     auto slot = SessionSlot::take(shared);
+    if (!slot) slot = std::static_pointer_cast<SessionSlot>(shared.directory.take_slot_of_longest_waiting());
     if (slot) return slot;
     shared.metrics.count_error(Code::busy);
     return Error{Code::busy, "All " + std::to_string(shared.settings.sessions_max) + " sessions (server.sessions_max) are in use. Try again in a moment."};

@@ -11,7 +11,10 @@ Result<std::shared_ptr<const characters::Character>> find_character(const Shared
 /// The error for an unknown character as REST clients know it: 404 and "detail".
 net::Response respond_refusal(const Error& error);
 
-/// Not draining, a place free.
+/// Of a WebSocket: origin allowed, an upgrade asked for.
+Result<void> check_door(const Shared& shared, const net::Request& request);
+
+/// Not draining, a place free: when all are taken, that of the conversation that has waited longest for its client.
 Result<std::shared_ptr<SessionSlot>> take_slot(Shared& shared);
 
 /// Of a WebSocket: origin allowed, an upgrade asked for, not draining, a place free.

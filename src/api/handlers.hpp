@@ -46,6 +46,12 @@ net::Reply create_interview(Services&, net::Request&&, const PathParams&);
 awaitable<net::Reply> get_interview(Services&, net::Request, PathParams);
 awaitable<net::Reply> delete_interview(Services&, net::Request, PathParams);
 
+// sessions.cpp
+awaitable<net::Reply> get_transcript(Services&, net::Request, PathParams);
+net::Reply get_recording(Services&, net::Request&&, const PathParams&);
+awaitable<net::Reply> delete_session(Services&, net::Request, PathParams);
+awaitable<net::Reply> delete_sessions(Services&, net::Request, PathParams);
+
 // listen_endpoint.cpp
 net::Reply open_listening(Services&, net::Request&&, const PathParams&);
 

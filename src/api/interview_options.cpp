@@ -45,7 +45,7 @@ public:
         if (into_.questions.size() >= questions_max) return Error{Code::invalid_value, "An interview has at most 50 questions.", "question"};
         if (!is_utf8(text)) return Error{Code::invalid_value, "A question is text in UTF-8.", "question"};
         const std::string line = providers::one_line(text, question_characters_max + 1);
-        if (line.empty() || providers::count_characters(line) > question_characters_max)
+        if (line.empty() || utf8_characters(line) > question_characters_max)
             return Error{Code::invalid_value, "A question has 1 to 1000 characters.", "question"};
         into_.questions.push_back(line);
         return {};
@@ -75,7 +75,7 @@ private:
 
     Result<void> set_topic(std::string_view value)
     {
-        if (!is_utf8(value) || providers::count_characters(value) > topic_characters_max)
+        if (!is_utf8(value) || utf8_characters(value) > topic_characters_max)
             return Error{Code::invalid_value, "A topic has at most 500 characters.", "topic"};
         into_.topic = providers::one_line(value, topic_characters_max);
         return {};

@@ -55,9 +55,7 @@ awaitable<net::Reply> delete_interview(Services& services, net::Request, PathPar
     const auto forgotten = co_await services.shared.interviews->forget(id);
     if (!forgotten) co_return respond_error(forgotten.error());
     if (!*forgotten) co_return respond_error(unknown_interview());
-    net::Response response;
-    response.status = 204;
-    co_return response;
+    co_return respond_no_content();
 }
 
 }  // namespace repartee::api

@@ -1,5 +1,6 @@
 #include "access.hpp"
 #include "admission.hpp"
+#include "coming_back.hpp"
 #include "handlers.hpp"
 #include "respond.hpp"
 
@@ -7,6 +8,9 @@
 
 namespace repartee::api {
 namespace {
+
+/// The token says which session; the query need not say its character again.
+constexpr std::string_view place = "/v1/realtime";
 
 struct Plan {
     upstream::LeaseRequest lease;
@@ -19,8 +23,12 @@ awaitable<void> serve_realtime(Services& services, net::WebSocket client, Plan p
     Shared& shared = services.shared;
     auto lease = co_await lease_or_refuse(services, client, std::move(plan.lease));
     if (!lease) co_return;
-    co_await relay::run_realtime(std::move(client), std::move(*lease), std::move(plan.overlay), shared.settings.session_limit, services.registry,
-                                 shared.metrics);
+    auto executor = co_await asio::this_coro::executor;
+    relay::RealtimeReturn coming_back;
+    coming_back.waiting = make_waiting(services, executor, std::string(place), plan.slot);
+    coming_back.events_bytes_max = shared.settings.resume.events_bytes_max;
+    co_await relay::run_realtime(std::move(client), std::move(*lease), std::move(plan.overlay), std::move(coming_back), shared.settings.session_limit,
+                                 services.registry, shared.metrics);
 }
 
 }  // namespace
@@ -28,6 +36,7 @@ awaitable<void> serve_realtime(Services& services, net::WebSocket client, Plan p
 net::Reply open_realtime(Services& services, net::Request&& request, const PathParams& params)
 {
     const Settings& settings = services.shared.settings;
+    if (request.query_value("resume")) return come_back(services, request, place, settings.realtime_socket);
     Plan plan;
     plan.lease.model = request.query_value("model").value_or("");
     if (const auto intent = request.query_value("intent")) {

@@ -11,6 +11,13 @@ net::Response respond_json(int status, const json::object& body)
     return response;
 }
 
+net::Response respond_no_content()
+{
+    net::Response response;
+    response.status = 204;
+    return response;
+}
+
 net::Response respond_error(const Error& error, json::object extra)
 {
     json::object detail{{"type", realtime_type(error.code)}, {"code", name(error.code)}, {"message", error.message}};

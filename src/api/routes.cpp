@@ -26,6 +26,11 @@ constexpr Row rows[] = {
     {{"GET", "/web/{folder}/{file}"}, get_page_file, Auth::open},
 
     {{"GET", "/ws/conversations/{id}"}, open_conversation, Auth::key},
+    {{"GET", "/api/v1/sessions/{id}/transcript"}, get_transcript, Auth::key},
+    {{"GET", "/api/v1/sessions/{id}/recording"}, get_recording, Auth::key},
+    {{"DELETE", "/api/v1/sessions/{id}"}, delete_session, Auth::key},
+    {{"DELETE", "/api/v1/sessions"}, delete_sessions, Auth::key},
+
     {{"GET", "/v1/realtime"}, open_realtime, Auth::key},
     {{"GET", "/characters/{id}/v1/realtime"}, open_realtime, Auth::key},
     {{"GET", "/v1/models"}, list_models, Auth::key},

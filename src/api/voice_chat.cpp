@@ -143,9 +143,7 @@ awaitable<net::Reply> delete_voice_chat(Services& services, net::Request, PathPa
     const auto forgotten = co_await services.shared.memory->forget(id, database_limit);
     if (!forgotten) co_return refuse(services.shared, forgotten.error());
     if (!*forgotten) co_return respond_error(unknown);
-    net::Response response;
-    response.status = 204;
-    co_return response;
+    co_return respond_no_content();
 }
 
 net::Reply get_reply_audio(Services& services, net::Request&&, const PathParams& params)

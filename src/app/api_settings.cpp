@@ -24,6 +24,40 @@ std::vector<std::string> split(const std::string& list)
     return parts;
 }
 
+conversation::ResumeSettings downlink_resume(const Config::Resume& c)
+{
+    conversation::ResumeSettings to;
+    to.events_max = c.window_ms > 0 ? static_cast<std::size_t>(c.events_max) : 0;
+    to.events_bytes_max = static_cast<std::size_t>(c.events_bytes_max);
+    to.audio_max = milliseconds(c.audio_ms_max);
+    return to;
+}
+
+conversation::RecoverySettings session_recovery(const Config::Recovery& c)
+{
+    conversation::RecoverySettings to;
+    to.enabled = c.enabled;
+    to.rotate_age = milliseconds(c.rotate_age_ms);
+    to.rotate_force_age = milliseconds(c.rotate_force_age_ms);
+    to.speech_bytes_max = audio::bytes_of_ms(c.speech_ms_max, audio::realtime_hz);
+    to.history.items_max = static_cast<std::size_t>(c.items_max);
+    to.history.replay_tokens_max = c.replay_tokens_max;
+    return to;
+}
+
+conversation::TurnTakingSettings turn_taking(const Config::TurnTaking& c)
+{
+    conversation::TurnTakingSettings to;
+    to.echo_guard = milliseconds(c.echo_guard_ms);
+    to.backchannel_max = milliseconds(c.backchannel_ms_max);
+    to.go_on_after_false_interruption = c.go_on_after_false_interruption;
+    to.idle_prompt = milliseconds(c.idle_prompt_ms);
+    to.idle_prompts_max = static_cast<int>(c.idle_prompts_max);
+    to.turn_max = milliseconds(c.turn_ms_max);
+    to.warning = milliseconds(c.warning_ms);
+    return to;
+}
+
 conversation::SessionSettings session_defaults(const Config& config)
 {
     conversation::SessionSettings session;
@@ -39,6 +73,12 @@ conversation::SessionSettings session_defaults(const Config& config)
     session.downlink.capacity_bytes = audio::bytes_of_ms(config.limits.downlink_buffer_ms, audio::realtime_hz);
     session.events_bytes_max = session.downlink.events_bytes_max = static_cast<std::size_t>(config.limits.unsent_bytes_max);
     session.downlink.events_max = static_cast<std::size_t>(config.limits.pending_events_max);
+    session.downlink.suspends = config.turn_taking.go_on_after_false_interruption;
+    session.downlink.resume = downlink_resume(config.resume);
+    session.limit = milliseconds(config.conversation.limit_ms);
+    session.warning = milliseconds(config.conversation.warning_ms);
+    session.recovery = session_recovery(config.recovery);
+    session.turn_taking = turn_taking(config.turn_taking);
     return session;
 }
 
@@ -142,6 +182,14 @@ api::Settings api_settings(const Config& config)
     settings.body_bytes_max = static_cast<std::size_t>(config.server.body_bytes_max);
     settings.body_limit = milliseconds(config.server.body_limit_ms);
     settings.uploads_bytes_max = static_cast<std::size_t>(config.limits.uploads_bytes_max);
+    settings.resume.window = milliseconds(config.resume.window_ms);
+    settings.resume.waiting_max = static_cast<std::size_t>(config.resume.waiting_max);
+    settings.resume.events_bytes_max = static_cast<std::size_t>(config.resume.events_bytes_max);
+    settings.recovery.attempts_max = static_cast<int>(config.recovery.attempts_max);
+    settings.recovery.backoff_min = milliseconds(config.recovery.backoff_min_ms);
+    settings.recovery.backoff_max = milliseconds(config.recovery.backoff_max_ms);
+    settings.recovery.limit = milliseconds(config.recovery.limit_ms);
+    settings.recovery.spoken_line = config.recovery.spoken_line;
     return settings;
 }
 

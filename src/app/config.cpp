@@ -19,13 +19,17 @@ namespace {
 constexpr std::string_view config_variable = "REPARTEE_CONFIG";  // names the file; not a setting itself
 constexpr std::size_t problems_shown_max = 20;
 
+bool is_at_openai(const std::string& address)
+{
+    const auto url = net::parse_url(address);
+    return url && is_openai_host(url->host);
+}
+
 /// Whether requests with this section's key go to OpenAI itself.
 bool is_for_openai(const Config::Service& service)
 {
     if (service.provider != "auto" && service.provider != "openai") return false;
-    if (service.url.empty()) return true;
-    const auto url = net::parse_url(service.url);
-    return url && is_openai_host(url->host);
+    return service.url.empty() || is_at_openai(service.url);
 }
 
 std::string_view trim(std::string_view text)
@@ -187,6 +191,9 @@ void Loader::fill_openai_keys()
     };
     fill("realtime.api_key");
     // A key never goes to a host that it was not meant for.
+    const bool has_it_from_realtime = is_at_openai(config_.realtime.url);
+    if (!has_it_from_realtime && is_at_openai(config_.realtime_2.url)) fill("realtime_2.api_key");
+    if (!has_it_from_realtime && is_at_openai(config_.realtime_3.url)) fill("realtime_3.api_key");
     const Config::Service* const services[] = {&config_.stt, &config_.stt_2, &config_.stt_3, &config_.llm, &config_.llm_2,
                                                &config_.llm_3, &config_.tts, &config_.tts_2, &config_.tts_3};
     const char* const sections[] = {"stt", "stt_2", "stt_3", "llm", "llm_2", "llm_3", "tts", "tts_2", "tts_3"};

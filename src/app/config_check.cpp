@@ -18,6 +18,8 @@ public:
         check_origins();
         check_files();
         check_upstream();
+        check_other_realtimes(config_, problems_);
+        check_lasting(config_, problems_);
         check_roles(config_, problems_);
         return problems_.take();
     }

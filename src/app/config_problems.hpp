@@ -30,6 +30,10 @@ private:
     std::vector<std::string> problems_;
 };
 
+/// [realtime_2] and [realtime_3].
+void check_other_realtimes(const Config& config, Problems& problems);
+/// What lets a conversation outlive its connections, and what is kept of it.
+void check_lasting(const Config& config, Problems& problems);
 /// What belongs to the services that hear, think and speak, and to what is made of them.
 void check_roles(const Config& config, Problems& problems);
 

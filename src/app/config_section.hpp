@@ -62,5 +62,12 @@ private:
 void add_roles(std::vector<Setting>& all, Config& config);
 // config_table_voice.cpp: interviews, voice chat, listening, and what they remember.
 void add_voice(std::vector<Setting>& all, Config& config);
+// config_table_lasting.cpp: what lets a conversation outlive its connections, and what is kept of it.
+void add_other_realtimes(std::vector<Setting>& all, Config& config);
+void add_recovery(std::vector<Setting>& all, Config::Recovery& c);
+void add_turn_taking(std::vector<Setting>& all, Config::TurnTaking& c);
+void add_resume(std::vector<Setting>& all, Config::Resume& c);
+void add_transcripts(std::vector<Setting>& all, Config::Transcripts& c);
+void add_recording(std::vector<Setting>& all, Config::Recording& c);
 
 }  // namespace repartee::app

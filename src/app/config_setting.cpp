@@ -6,7 +6,6 @@
 #include <charconv>
 #include <fmt/format.h>
 #include <numeric>
-#include <type_traits>
 
 namespace repartee::app {
 namespace {

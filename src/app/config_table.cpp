@@ -71,6 +71,8 @@ void add_conversation(std::vector<Setting>& all, Config::Conversation& c)
         "How far ahead of the loudspeaker reply audio is sent. Less: an interruption is heard sooner; more: better over bad networks.");
     s.flag("greeting", c.greeting, "Whether the character speaks first.");
     s.text("default_character", c.default_character, "Character for /v1/realtime without ?character=. Empty: none, a plain session.");
+    s.integer("limit_ms", c.limit_ms, 0, 24 * hour_ms, "Longest conversation. 0: no limit.");
+    s.integer("warning_ms", c.warning_ms, 0, hour_ms, "How long before that session.warning is sent. 0: none.");
 }
 
 void add_relay(std::vector<Setting>& all, Config::Relay& c)
@@ -142,13 +144,19 @@ std::vector<Setting> settings_of(Config& config)
     std::vector<Setting> all;
     add_server(all, config.server);
     add_realtime(all, config.realtime);
+    add_other_realtimes(all, config);
+    add_recovery(all, config.recovery);
     add_conversation(all, config.conversation);
+    add_turn_taking(all, config.turn_taking);
+    add_resume(all, config.resume);
     add_relay(all, config.relay);
     add_limits(all, config.limits);
     add_local(all, config.local);
     add_characters(all, config.characters);
     add_roles(all, config);
     add_voice(all, config);
+    add_transcripts(all, config.transcripts);
+    add_recording(all, config.recording);
     add_log(all, config.log);
     return all;
 }

@@ -32,8 +32,10 @@ void add_service(Section& s, Config::Service& c, const RoleWords& role)
     s.path("ca_file", c.ca_file, "PEM file with the certificate authorities to trust for url. Empty: those of the system.");
 }
 
-void add_fallback(Section& s, Config::Service& c, const RoleWords& role)
+/// The section "stt_2" of the role "stt"; the settings of one role only go behind.
+Section add_fallback(std::vector<Setting>& all, std::string section, Config::Service& c, const RoleWords& role)
 {
+    Section s(all, std::move(section));
     std::vector<std::string> providers = role.providers;
     providers.insert(providers.begin(), "");
     s.choice("provider", c.provider, std::move(providers),
@@ -43,6 +45,7 @@ void add_fallback(Section& s, Config::Service& c, const RoleWords& role)
                                                  : "Model. Empty: the default of [" + role.name + "].";
     s.text("model", c.model, model);
     s.path("ca_file", c.ca_file, "PEM file with the certificate authorities to trust for url. Empty: those of the system.");
+    return s;
 }
 
 void add_limits(Section& s, Config::Role& c)
@@ -75,9 +78,8 @@ void add_stt(std::vector<Setting>& all, Config& config)
     s.number("no_speech_max", c.no_speech_max, 0, 1, "verbose_json: when the service is surer than this that nobody spoke, nothing was said.");
     s.integer("audio_bytes_max", c.audio_bytes_max, 1024, bytes_cap, "Largest recording sent.");
     add_limits(s, c);
-    Section second(all, "stt_2"), third(all, "stt_3");
-    add_fallback(second, config.stt_2, role);
-    add_fallback(third, config.stt_3, role);
+    add_fallback(all, "stt_2", config.stt_2, role);
+    add_fallback(all, "stt_3", config.stt_3, role);
 }
 
 void add_llm(std::vector<Setting>& all, Config& config)
@@ -98,9 +100,8 @@ void add_llm(std::vector<Setting>& all, Config& config)
     s.text("keep_alive", c.keep_alive, "ollama: how long it keeps the model in memory.");
     s.integer("context_tokens", c.context_tokens, 512, 1 << 20, "ollama: size of the model's context (num_ctx).");
     add_limits(s, c);
-    Section second(all, "llm_2"), third(all, "llm_3");
-    add_fallback(second, config.llm_2, role);
-    add_fallback(third, config.llm_3, role);
+    add_fallback(all, "llm_2", config.llm_2, role);
+    add_fallback(all, "llm_3", config.llm_3, role);
 }
 
 void add_tts(std::vector<Setting>& all, Config& config)
@@ -127,11 +128,8 @@ void add_tts(std::vector<Setting>& all, Config& config)
               "Requests under way; others wait. 0: any number, but 1 of sovits, which works on one at a time.");
     s.integer("audio_ms_max", c.audio_ms_max, 1'000, hour_ms, "Longest speech of one request.");
     add_limits(s, c);
-    Section second(all, "tts_2"), third(all, "tts_3");
-    add_fallback(second, config.tts_2, role);
-    second.text("fallback_voice", config.tts_2.fallback_voice, std::string(fallback_voice));
-    add_fallback(third, config.tts_3, role);
-    third.text("fallback_voice", config.tts_3.fallback_voice, std::string(fallback_voice));
+    add_fallback(all, "tts_2", config.tts_2, role).text("fallback_voice", config.tts_2.fallback_voice, std::string(fallback_voice));
+    add_fallback(all, "tts_3", config.tts_3, role).text("fallback_voice", config.tts_3.fallback_voice, std::string(fallback_voice));
 }
 
 void add_surroundings(std::vector<Setting>& all, Config& config)

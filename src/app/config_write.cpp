@@ -63,6 +63,8 @@ std::string to_toml_masked(const Config& config)
     std::string out = fmt::format("# The configuration in force (repartee {}). Secrets are shown as \"***\".\n", version);
     fmt::format_to(std::back_inserter(out), "# Characters are spoken for by: {}, model {}\n", config.effective_upstream(),
                    to_toml(config.effective_model()));
+    if (const std::string successors = successors_text(config); !successors.empty())
+        fmt::format_to(std::back_inserter(out), "# When it cannot be had: {}\n", successors);
     fmt::format_to(std::back_inserter(out), "# Hears (stt): {}\n# Thinks (llm): {}\n# Speaks (tts): {}\n", chain_text(config, "stt"),
                    chain_text(config, "llm"), chain_text(config, "tts"));
     std::string section;

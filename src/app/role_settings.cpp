@@ -172,6 +172,19 @@ std::string chain_text(const Config& config, std::string_view role)
     return text;
 }
 
+std::string successors_text(const Config& config)
+{
+    const std::vector<Config::RealtimeService> services = config.realtime_services();
+    if (services.empty()) return {};
+    std::vector<std::string> texts;
+    for (auto service = services.begin() + 1; service != services.end(); ++service) {
+        const auto url = net::parse_url(service->url);
+        texts.push_back(fmt::format("{} ({} at {})", service->section, service->model, url ? url->host_header() : "?"));
+    }
+    if (config.recovery.local_last) texts.emplace_back("the engine built in");
+    return fmt::format("{}", fmt::join(texts, ", then "));
+}
+
 std::vector<std::string> split_questions(std::string_view text)
 {
     std::vector<std::string> questions;

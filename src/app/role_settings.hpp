@@ -25,6 +25,9 @@ Result<std::shared_ptr<const providers::VoiceList>> load_voices(const std::strin
 bool speaks_prepared_lines(const Config& config);
 /// "openai (gpt-transcribe at api.openai.com), then embedded (nobody: …)", for the start and `check`. No secrets.
 std::string chain_text(const Config& config, std::string_view role);
+/// Who takes over when the first Realtime service cannot be had: "realtime_2 (gpt-realtime-2.1 at eu.example), then the engine built in".
+/// Empty: nobody. No secrets.
+std::string successors_text(const Config& config);
 /// The list of interview.questions.
 std::vector<std::string> split_questions(std::string_view text);
 

@@ -69,6 +69,7 @@ private:
     Result<void> start_workers();
     Result<void> check_characters() const;
     void open_memory();
+    void open_archive();
     awaitable<void> wait_for_force(std::shared_ptr<bool> forced);
     Result<void> listen(const std::string& where, std::shared_ptr<const net::TlsContext> tls);
     void announce() const;
@@ -101,6 +102,7 @@ Result<void> Server::start()
     if (const auto known = check_characters(); !known) return known;
     unknown_providers_.tell(shared_.catalogue.snapshot()->all());
     open_memory();
+    open_archive();
     if (const auto started = start_workers(); !started) return started;
 
     if (const auto open = listen(config_.server.listen, nullptr); !open) return open;
@@ -137,7 +139,7 @@ void Server::open_memory()
     limits.turns_max = c.turns_max;
     limits.age_days_max = c.age_days_max;
     limits.recording_bytes_max = c.recording_bytes_max;
-    memory_repository_.emplace(*database_, limits);
+    memory_repository_.emplace(*database_, limits, &shared_.metrics.memory_writes_dropped_total);
     memory_repository_->prune();
     voice::MemorySettings memory;
     memory.turns_max = static_cast<std::size_t>(c.turns_in_context);
@@ -146,6 +148,23 @@ void Server::open_memory()
     if (config_.listen.debug)
         shared_.debug_recordings =
             std::make_unique<voice::DebugRecordings>(config_.server.data_dir, static_cast<std::size_t>(config_.listen.debug_files_max));
+}
+
+void Server::open_archive()
+{
+    const Config::Transcripts& transcripts = config_.transcripts;
+    const Config::Recording& recording = config_.recording;
+    if (!transcripts.enabled && !recording.enabled) return;
+    relay::ArchiveSettings settings;
+    settings.lines = transcripts.enabled;
+    settings.transcripts.sessions_max = transcripts.sessions_max;
+    settings.transcripts.lines_max = transcripts.lines_max;
+    settings.transcripts.age_days_max = transcripts.age_days_max;
+    if (recording.enabled) settings.recordings_folder = config_.server.data_dir + "/recordings";
+    settings.recordings.file_bytes_max = recording.file_bytes_max;
+    settings.recordings.total_bytes_max = recording.total_bytes_max;
+    settings.recordings.age_days_max = recording.age_days_max;
+    shared_.archive = std::make_unique<relay::Archive>(*database_, std::move(settings), shared_.metrics);
 }
 
 Result<void> Server::start_workers()
@@ -177,11 +196,13 @@ Server::~Server()
     // The database's answers go to event loops: none may come when those are gone. And sessions, which the loops hold, use the memory.
     if (shared_.memory) shared_.memory->stop();
     if (shared_.interviews) shared_.interviews->stop();
+    if (shared_.archive) shared_.archive->stop();
     reloader_.reset();
     signals_.reset();
     doors_.clear();
     workers_.clear();
     shared_.debug_recordings.reset();
+    shared_.archive.reset();
     shared_.interviews.reset();
     shared_.memory.reset();
 }
@@ -206,6 +227,7 @@ void Server::announce() const
     }
     const bool prepared = speaks_prepared_lines(config_), local = shared_.settings.upstream == "local";
     if (!local) fmt::print("Conversations go to {} with model {}.\n", config_.realtime.url, shared_.settings.model);
+    if (const std::string successors = successors_text(config_); !successors.empty()) fmt::print("When it cannot be had: {}.\n", successors);
     if (local && prepared && config_.llm.api_key.empty())
         fmt::print("No AI service is configured: characters speak prepared lines. Set OPENAI_API_KEY to let them think.\n");
     else if (prepared && config_.llm.provider == "auto" && config_.llm.model.empty())
@@ -273,6 +295,7 @@ awaitable<void> Server::prune_memory()
         const Instant later = std::chrono::steady_clock::now() + prune_interval;
         co_await pause.wait_until(later);
         memory_repository_->prune();
+        if (shared_.archive) shared_.archive->prune();
     }
 }
 

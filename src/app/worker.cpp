@@ -6,6 +6,7 @@
 #include "repartee/api/routes.hpp"
 #include "repartee/base/log.hpp"
 #include "repartee/net/deadline.hpp"
+#include "repartee/upstream/fallback_source.hpp"
 #include "repartee/upstream/pool.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -17,13 +18,13 @@
 namespace repartee::app {
 namespace {
 
-upstream::Endpoint endpoint_of(const Config& config)
+upstream::Endpoint endpoint_of(const Config& config, const Config::RealtimeService& service)
 {
     upstream::Endpoint endpoint;
-    endpoint.url = net::parse_url(config.realtime.url).value();  // checked with the configuration
-    endpoint.api_key = config.realtime.api_key;
-    endpoint.organization = config.realtime.organization;
-    endpoint.project = config.realtime.project;
+    endpoint.url = net::parse_url(service.url).value();  // checked with the configuration
+    endpoint.api_key = service.api_key;
+    endpoint.organization = service.organization;
+    endpoint.project = service.project;
     endpoint.connect_limit = milliseconds(config.realtime.connect_limit_ms);
     endpoint.limits.message_bytes_max = static_cast<std::size_t>(config.realtime.message_bytes_max);
     endpoint.limits.ping_interval = milliseconds(config.limits.ping_interval_ms);
@@ -32,13 +33,17 @@ upstream::Endpoint endpoint_of(const Config& config)
     return endpoint;
 }
 
-upstream::PoolSettings pool_settings(const Config& config, int index, int workers)
+/// Of this worker: the configured number is the process's, and the first workers get one more where it does not divide.
+int warm_connections(const Config::Realtime& realtime, int index, int workers)
 {
-    const Config::Realtime& realtime = config.realtime;
+    return static_cast<int>(realtime.warm_connections / workers + (index < realtime.warm_connections % workers ? 1 : 0));
+}
+
+upstream::PoolSettings pool_settings(const Config::Realtime& realtime, std::string model, int warm_connections)
+{
     upstream::PoolSettings settings;
-    settings.model = realtime.model;
-    // The configured number is the process's: the first workers get one more where it does not divide.
-    settings.warm_connections = static_cast<int>(realtime.warm_connections / workers + (index < realtime.warm_connections % workers ? 1 : 0));
+    settings.model = std::move(model);
+    settings.warm_connections = warm_connections;
     settings.warm_age = milliseconds(realtime.warm_age_ms);
     settings.breaker = {milliseconds(realtime.backoff_min_ms), milliseconds(realtime.backoff_max_ms), static_cast<int>(realtime.breaker_failures),
                         milliseconds(realtime.breaker_open_ms)};
@@ -91,21 +96,36 @@ Result<std::unique_ptr<Worker>> Worker::create(const WorkerParts& parts, int ind
     auto roles = providers::create_roles(parts.chains, {worker->http_client_, worker->decoder_, parts.shared.metrics});
     if (!roles) return roles.error();
     worker->roles_ = std::move(*roles);
-    worker->make_source(parts, index);
+    if (const auto made = worker->make_source(parts, index); !made) return made.error();
     worker->services_ = std::make_unique<api::Services>(api::Services{parts.shared, *worker->source_, worker->registry_, worker->roles_});
     return worker;
 }
 
-void Worker::make_source(const WorkerParts& parts, int index)
+Result<void> Worker::make_source(const WorkerParts& parts, int index)
 {
-    if (!parts.upstream_tls) {
-        source_ = local_source(parts.config, context_.get_executor(), roles_, parts.chains, parts.shared.metrics);
-        return;
+    const Config& config = parts.config;
+    Metrics& metrics = parts.shared.metrics;
+    std::vector<upstream::NamedSource> sources;
+    for (Config::RealtimeService& service : config.realtime_services()) {
+        auto tls = parts.upstream_tls;
+        if (service.ca_file != config.realtime.ca_file) {
+            const auto other = parts.client_tls->trusting(service.ca_file);
+            if (!other) return other.error();
+            tls = *other;
+        }
+        // Only the first has sessions opened ahead: nobody pays for those behind it while it is well.
+        const int warm = sources.empty() ? warm_connections(config.realtime, index, parts.workers) : 0;
+        auto pool = std::make_unique<upstream::Pool>(context_.get_executor(), endpoint_of(config, service),
+                                                     pool_settings(config.realtime, service.model, warm), std::move(tls), metrics);
+        pool->start();
+        sources.push_back({std::move(service.section), std::move(pool), service.names_model});
     }
-    auto pool = std::make_unique<upstream::Pool>(context_.get_executor(), endpoint_of(parts.config),
-                                                 pool_settings(parts.config, index, parts.workers), parts.upstream_tls, parts.shared.metrics);
-    pool->start();
-    source_ = std::move(pool);
+    if (sources.empty() || config.recovery.local_last)
+        sources.push_back({"local", local_source(config, context_.get_executor(), roles_, parts.chains, metrics), !sources.empty()});
+    upstream::FallbackSettings settings;
+    settings.cooldown = milliseconds(config.realtime.breaker_open_ms);
+    source_ = std::make_unique<upstream::FallbackSource>(std::move(sources), settings, metrics);
+    return {};
 }
 
 void Worker::serve(int native_socket, const net::TlsContext* tls)
@@ -123,7 +143,8 @@ awaitable<void> Worker::serve_connection(int native_socket, const net::TlsContex
         if (others >= connections_max_ + refusals_at_once) co_return;
     }
     metrics.connections_total.add();
-    const ConnectionCount counted(metrics);
+    // With the connection, which may end on another worker than this one.
+    stream.keep(std::make_shared<ConnectionCount>(metrics));
     if (tls) {
         const auto secured = co_await stream.tls_handshake_as_server(*tls, http_limits_.header_limit);
         if (!secured) {

@@ -1,4 +1,6 @@
 #pragma once
+#include "client_tls.hpp"
+
 #include "repartee/api/services.hpp"
 #include "repartee/app/config.hpp"
 #include "repartee/net/byte_stream.hpp"
@@ -18,10 +20,11 @@ namespace repartee::app {
 struct WorkerParts {
     const Config& config;
     api::Shared& shared;
-    std::shared_ptr<const net::TlsContext> upstream_tls;  ///< null: the engine built in
+    std::shared_ptr<const net::TlsContext> upstream_tls;  ///< for realtime.ca_file; null: the engine built in
     providers::RoleSettings chains;
     net::HttpClientSettings http;
     int workers = 1;
+    std::shared_ptr<ClientTls> client_tls = std::make_shared<ClientTls>();
 };
 
 /// One thread's world: an event loop, its upstream source, its providers, the sessions that live on it. A connection stays on its worker for ever, so
@@ -42,7 +45,7 @@ public:
 
 private:
     explicit Worker(const WorkerParts& parts);
-    void make_source(const WorkerParts& parts, int index);
+    Result<void> make_source(const WorkerParts& parts, int index);
     awaitable<void> serve_connection(int native_socket, const net::TlsContext* tls);
     awaitable<void> finish();
 

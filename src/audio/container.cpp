@@ -1,7 +1,6 @@
 #include "repartee/audio/container.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <cstring>
 
 namespace repartee::audio {

@@ -64,11 +64,17 @@ void Pacer::on_sent(std::uint64_t samples, Instant now)
     sent_ += samples;
 }
 
-void Pacer::on_cleared(Instant now)
+void Pacer::on_cleared_at(std::uint64_t position, Instant now)
 {
-    sent_ = played(now);
-    anchor_sample_ = sent_;
+    sent_ = position;
+    anchor_sample_ = position;
     anchor_time_ = now;
+}
+
+Pacer::Instant Pacer::time_of(std::uint64_t position) const
+{
+    if (position <= anchor_sample_) return anchor_time_;
+    return anchor_time_ + duration_of(position - anchor_sample_, static_cast<std::uint64_t>(hz_));
 }
 
 }  // namespace repartee::audio

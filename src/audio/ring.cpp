@@ -50,11 +50,19 @@ void Ring::commit(std::size_t n)
     written_ += n;
 }
 
-std::array<std::span<const std::byte>, 2> Ring::readable(std::size_t limit) const
+void Ring::take_back(std::size_t n)
 {
-    const std::size_t length = std::min(size(), limit);
-    if (length == 0) return {};
-    const std::size_t begin = place(consumed_);
+    assert(n <= size());
+    written_ -= n;
+}
+
+std::array<std::span<const std::byte>, 2> Ring::readable(std::size_t limit) const { return readable_at(consumed_, limit); }
+
+std::array<std::span<const std::byte>, 2> Ring::readable_at(std::uint64_t from, std::size_t limit) const
+{
+    if (from < consumed_ || from >= written_) return {};
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(written_ - from, limit));
+    const std::size_t begin = place(from);
     const std::size_t before_end = std::min(length, memory_.capacity() - begin);
     return {std::span<const std::byte>(memory_.data() + begin, before_end), std::span<const std::byte>(memory_.data(), length - before_end)};
 }
@@ -69,6 +77,12 @@ void Ring::consume(std::size_t n)
 void Ring::release_memory()
 {
     if (size() == 0) memory_.release();
+}
+
+void Ring::fit_memory()
+{
+    if (size() == 0) return memory_.release();
+    if (rounded_capacity(size()) < memory_.capacity()) move_to_start_of(Buffer(size()));
 }
 
 void Ring::grow_for(std::size_t more)

@@ -4,7 +4,6 @@
 #include "repartee/audio/wav.hpp"
 
 #include <cstring>
-#include <utility>
 
 namespace repartee::audio {
 namespace {

@@ -31,6 +31,7 @@ constexpr Row rows[] = {
     {Code::not_found, "not_found", 404},
     {Code::character_not_found, "character_not_found", 404},
     {Code::method_not_allowed, "method_not_allowed", 405},
+    {Code::resume_refused, "resume_refused", 410},
     {Code::busy, "server_busy", 503},
     {Code::slow_client, "slow_client", 503},
     {Code::idle, "idle_timeout", 408},

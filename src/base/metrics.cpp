@@ -205,7 +205,12 @@ std::string Metrics::prometheus_text() const
     out.counter("repartee_upstream_connects_total", "Upstream connections opened.", upstream_connects_total);
     out.two_counters("repartee_upstream_leases_total", "Upstream connections given to sessions: opened ahead (warm) or on demand (cold).",
                      "kind=\"warm\"", upstream_lease_warm, "kind=\"cold\"", upstream_lease_cold);
+    out.counter("repartee_upstream_fallbacks_total", "Times that the next Realtime service took over because one could not be had.",
+                upstream_fallbacks_total);
     out.counter("repartee_tls_resumed_total", "Upstream TLS handshakes that resumed an earlier session.", tls_resumed_total);
+    out.counter("repartee_rotations_total", "Sessions of the Realtime service that were replaced before their time was over.", rotations_total);
+    out.counter("repartee_recoveries_total", "Sessions of the Realtime service that were lost and replaced amid a conversation.", recoveries_total);
+    out.counter("repartee_resumes_total", "Clients that came back to their conversation.", resumes_total);
     out.counter("repartee_interruptions_total", "Replies interrupted by the person speaking.", interruptions_total);
     out.counter("repartee_responses_total", "Replies of characters.", responses_total);
     out.counter("repartee_audio_dropped_bytes_total", "Audio dropped because a buffer was full.", audio_dropped_bytes);
@@ -224,6 +229,10 @@ std::string Metrics::prometheus_text() const
     out.histogram("repartee_voice_chat_first_byte_seconds", "From the end of an upload to the first byte of its answer.", voice_chat_first_byte);
     out.counter("repartee_memory_writes_dropped_total", "Writes of conversations dropped because the database was behind.",
                 memory_writes_dropped_total);
+    out.counter("repartee_transcript_lines_dropped_total", "Lines of transcripts dropped because the database was behind.",
+                transcript_lines_dropped_total);
+    out.counter("repartee_recording_dropped_bytes_total", "Sound of recordings dropped: the disk was behind or full, or it came far ahead of its time.",
+                recording_dropped_bytes);
     write_errors(out, *this);
     write_process(out);
     return out.take();

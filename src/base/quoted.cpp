@@ -1,5 +1,6 @@
 #include "repartee/base/quoted.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <fmt/format.h>
 #include <iterator>
@@ -45,7 +46,7 @@ std::size_t utf8_character_bytes(std::string_view text)
     const std::size_t length = first >= 0xC2 && first <= 0xDF ? 2 : (first & 0xF0) == 0xE0 ? 3 : first >= 0xF0 && first <= 0xF4 ? 4 : 0;
     if (length == 0 || text.size() < length) return 0;
     for (std::size_t i = 1; i < length; ++i)
-        if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
+        if (!continues_utf8_character(text[i])) return 0;
     const std::uint32_t c = code_point(text.substr(0, length));
     const bool overlong = (length == 3 && c < 0x800) || (length == 4 && c < 0x10000);
     const bool surrogate = c >= 0xD800 && c <= 0xDFFF;
@@ -60,6 +61,11 @@ bool is_utf8(std::string_view text)
         text.remove_prefix(length);
     }
     return true;
+}
+
+std::size_t utf8_characters(std::string_view text)
+{
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !continues_utf8_character(c); }));
 }
 
 bool needs_quotes(std::string_view text)
@@ -111,7 +117,7 @@ std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max)
     if (text.size() <= bytes_max) return text;
     // A character has at most three continuation bytes; more of them are not UTF-8 and may be cut anywhere.
     std::size_t end = bytes_max;
-    for (int back = 0; back < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80; ++back) --end;
+    for (int back = 0; back < 3 && end > 0 && continues_utf8_character(text[end]); ++back) --end;
     return text.substr(0, end);
 }
 

@@ -1,4 +1,5 @@
 #include "repartee/characters/character.hpp"
+#include "repartee/base/quoted.hpp"
 #include "repartee/characters/fields.hpp"
 
 #include <algorithm>
@@ -22,11 +23,6 @@ Error unknown(std::string_view field)
                  std::string(field)};
 }
 
-std::size_t count_chars(std::string_view utf8)
-{
-    return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 bool has_control_character(std::string_view text)
 {
     return std::any_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7F; });
@@ -46,7 +42,7 @@ Result<void> read_text(const json::value& from, std::string_view field, std::siz
     if (!from.is_string()) return invalid(field, "must be a string.");
     const auto& text = from.get_string();
     const std::string_view view(text.data(), text.size());
-    if (count_chars(view) > max_chars) return invalid(field, fmt::format("is too long. Keep it within {} characters.", max_chars));
+    if (utf8_characters(view) > max_chars) return invalid(field, fmt::format("is too long. Keep it within {} characters.", max_chars));
     if (has_control_character(view)) return invalid(field, "contains a control character. Only line breaks and tabs are accepted.");
     to = view;
     return {};

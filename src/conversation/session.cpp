@@ -1,10 +1,12 @@
 #include "repartee/conversation/session.hpp"
 
+#include "session_view.hpp"
+
 #include "repartee/audio/base64.hpp"
 #include "repartee/audio/pcm.hpp"
+#include "repartee/base/ids.hpp"
 #include "repartee/base/log.hpp"
 #include "repartee/realtime/append_event.hpp"
-#include "repartee/realtime/event_type.hpp"
 #include "repartee/realtime/server_event.hpp"
 
 #include <algorithm>
@@ -12,31 +14,20 @@
 namespace repartee::conversation {
 namespace {
 
-// Events of our own making carry this prefix: an error that quotes it is ours to deal with, not the client's.
-constexpr std::string_view own_prefix = "repartee_";
+std::size_t bytes_of(const std::array<std::span<const std::byte>, 2>& parts) { return parts[0].size() + parts[1].size(); }
 
-constexpr std::size_t cut_responses_kept = 16;
-
-json::object client_format(int hz) { return {{"type", "audio/pcm"}, {"rate", hz}}; }
-
-/// What a session.update makes of a session: its members replace the session's, one by one down to those of audio.input and audio.output.
-void overlay(json::object& session, const json::object& update)
+UplinkKept kept_audio(const SessionSettings& settings)
 {
-    for (const auto& [key, value] : update) {
-        json::value& member = session[key];
-        const bool has_parts = key == "audio" || key == "input" || key == "output";
-        if (has_parts && member.is_object() && value.is_object())
-            overlay(member.get_object(), value.get_object());
-        else
-            member = value;
-    }
+    UplinkKept kept;
+    if (settings.recovery.enabled) kept.audio_bytes_max = settings.recovery.speech_bytes_max;
+    return kept;
 }
 
-std::string upstream_event(std::string_view type, const std::string& event_id, json::object members)
+DownlinkSettings kept_replies(const SessionSettings& settings)
 {
-    json::object event{{"type", type}, {"event_id", event_id}};
-    for (auto& [key, value] : members) event[key] = std::move(value);
-    return json::to_text(event);
+    DownlinkSettings downlink = settings.downlink;
+    downlink.suspends = settings.turn_taking.go_on_after_false_interruption;
+    return downlink;
 }
 
 }  // namespace
@@ -45,13 +36,30 @@ Session::Session(SessionSettings settings, Metrics& metrics, Instant now)
     : settings_(std::move(settings)),
       metrics_(metrics),
       persona_(std::move(settings_.instructions)),
-      uplink_(settings_.input_hz, settings_.uplink_bytes, settings_.uplink_events_max, settings_.events_bytes_max),
-      downlink_(settings_.downlink),
-      created_at_(now)
+      uplink_(settings_.input_hz, settings_.uplink_bytes, settings_.uplink_events_max, settings_.events_bytes_max, kept_audio(settings_)),
+      downlink_(kept_replies(settings_)),
+      history_(settings_.recovery.history),
+      turn_taking_(settings_.turn_taking),
+      turns_({.idle_bytes = UplinkKept().idle_bytes, .transcribes = !settings_.transcription_model.empty()}),
+      created_at_(now),
+      upstream_began_at_(now)
 {
+    turns_.ends_by_commits(settings_.turn_detection.type == realtime::TurnDetection::Type::none);
+    if (settings_.record) settings_.record->began(settings_.id, settings_.user, settings_.character_id, now);
 }
 
-// ── the client's side ────────────────────────────────────────────────────────────────────────────────────────────────────────
+void Session::close(Instant now)
+{
+    if (!settings_.record) return;
+    downlink_.interrupt(now);
+    for (const auto& heard : downlink_.take_heard(now)) history_.on_heard(heard.item_id, heard.heard_ms, heard.audio_ms, heard.cut);
+    settings_.record->on_cut(now);
+    write_record(true);
+    settings_.record->ended(now);
+    settings_.record.reset();
+}
+
+// ── from the client ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Session::on_client_audio(std::span<const std::byte> pcm, Instant now)
 {
@@ -62,6 +70,7 @@ void Session::on_client_audio(std::span<const std::byte> pcm, Instant now)
         pcm = pcm.first(pcm.size() - 1);
     }
     if (pcm.empty()) return;
+    last_audio_at_ = now;
     if (uplink_.push_audio(pcm)) {
         uplink_full_ = false;
         if (!uplink_waiting_since_) uplink_waiting_since_ = now;
@@ -79,6 +88,7 @@ void Session::on_client_event(std::string_view text, Instant now)
     auto event = realtime::parse_client_event(text);
     if (!event) return report(event.error());
     handle_client_event(std::move(*event), now);
+    settle(now);
 }
 
 void Session::handle_client_event(realtime::ClientEvent event, Instant now)
@@ -99,14 +109,53 @@ void Session::handle_client_event(realtime::ClientEvent event, Instant now)
         unknown.message += " Also: 'playback'.";
         return report(unknown, event.event_id);
     }
+    // What its error will quote, when the client gave nothing: an id that is taken out again.
+    if (event.event_id.empty()) event.body["event_id"] = event.event_id = std::string(unnamed_event_prefix) + std::to_string(++own_events_);
 
-    if (type == "input_audio_buffer.commit") uplink_.end_turn();
-    if (type == "input_audio_buffer.clear") uplink_.drop_audio();
-    if (type == "response.create" || type == "input_audio_buffer.commit") turn_ended_at_ = now;
-    if (json::value* response = type == "response.create" ? event.body.if_contains("response") : nullptr; response && response->is_object())
-        persona_.lead(response->get_object());
+    if (type == "response.create") return ask_response(std::move(event), now);
+    if (type == "conversation.item.create") return create_item(std::move(event), now);
     // As it was understood here, so that no spelling of an event is read otherwise upstream.
-    to_upstream(json::to_text(event.body));
+    std::string text = json::to_text(event.body);
+    if (type == "input_audio_buffer.commit") {
+        uplink_.end_turn();
+        turn_ended_at_ = now;
+        replies_.on_commit_sent();
+        return to_upstream(std::move(text), std::string(Uplink::commit_key));
+    }
+    if (type == "input_audio_buffer.clear") {
+        if (!uplink_.clear_audio(std::move(text))) report_full();
+        return;
+    }
+    std::string key;
+    if (type == "conversation.item.delete") key = "delete:" + std::string(json::find_string(event.body, "item_id").value_or(""));
+    to_upstream(std::move(text), std::move(key));
+}
+
+void Session::ask_response(realtime::ClientEvent event, Instant now)
+{
+    Create create = read_create(event.body);
+    create.by_client = true;
+    if (json::value* response = event.body.if_contains("response"); response && response->is_object()) persona_.lead(response->get_object());
+    create.text = json::to_text(event.body);
+    turn_ended_at_ = now;
+    turn_taking_.on_user_active(now);
+    if (!replies_.ask(std::move(create), now))
+        report({Code::too_large, "Too many responses beside the conversation wait for the service; this one was dropped."}, event.event_id);
+}
+
+void Session::create_item(realtime::ClientEvent event, Instant now)
+{
+    std::string key;
+    if (json::value* given = event.body.if_contains("item"); given && given->is_object()) {
+        json::object& item = given->get_object();
+        // With an id of its own it is known again, whatever becomes of the service.
+        if (json::find_string(item, "id").value_or("").empty()) item["id"] = make_id("item_");
+        const std::string id(json::find_string(item, "id").value_or(""));
+        replies_.on_item_sent(id, event.event_id);
+        if (json::find_string(item, "role").value_or("") == "user") turn_taking_.on_user_active(now);
+        key = "item:" + id;
+    }
+    to_upstream(json::to_text(event.body), std::move(key));
 }
 
 void Session::append_base64(std::string_view event_id, std::string_view base64, Instant now)
@@ -131,17 +180,22 @@ void Session::playback(const realtime::ClientEvent& event, Instant now)
 
 void Session::cancel(const realtime::ClientEvent& event, Instant now)
 {
-    const bool speaking = downlink_.is_speaking(now);
-    // What has been generated already is still being played: then there is nothing to cancel upstream, only here.
-    json::object cancel{{"type", "response.cancel"}};
-    for (const char* member : {"event_id", "response_id"})
-        if (const auto text = json::find_string(event.body, member)) cancel[member] = *text;
-    if (!generating_.empty())
-        to_upstream_first(json::to_text(cancel));
-    else if (!speaking)
-        to_upstream(json::to_text(cancel));  // behind the response.create that it may mean
+    const std::string_view response_id = json::find_string(event.body, "response_id").value_or("");
     cut_responses();
+    send_cancel(replies_.on_cancel(response_id, now), response_id, event.event_id);
     interrupt("client_cancelled", now);
+    turn_taking_.on_reply_ended();
+}
+
+void Session::send_cancel(ReplyOwner::Cancel verdict, std::string_view response_id, std::string_view event_id)
+{
+    if (verdict == ReplyOwner::Cancel::not_needed) return;
+    json::object cancel{{"type", "response.cancel"}, {"event_id", event_id.empty() ? own_event_id() : std::string(event_id)}};
+    if (!response_id.empty()) cancel["response_id"] = response_id;
+    if (verdict == ReplyOwner::Cancel::send_first)
+        to_upstream_first(json::to_text(cancel));
+    else
+        to_upstream(json::to_text(cancel));
 }
 
 void Session::update_session(const realtime::ClientEvent& event)
@@ -156,180 +210,131 @@ void Session::update_session(const realtime::ClientEvent& event)
                           event.event_id);
     json::object session = *given;
     session.erase("model");
+    keep_update(session);
     persona_.lead(session);
+    obey_turn_taking(session);
     json::object out = event.body;
     out["session"] = std::move(session);
     to_upstream(json::to_text(out));
 }
 
-// ── the upstream's side ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-void Session::on_upstream_event(std::string_view text, Instant now)
+/// Later updates win member by member, so one object says it all to the next upstream.
+void Session::keep_update(const json::object& session)
 {
-    const std::string_view type = realtime::peek_type(text);
-    if (realtime::is_audio_delta(type)) return take_delta(text, now);
-
-    if (type == "session.created") {
-        const auto event = json::parse_object(text);
-        const json::object* offered = event ? json::find_object(*event, "session") : nullptr;
-        return announce(offered ? *offered : json::object());
-    }
-    if (type == "session.updated") {
-        auto event = json::parse_object(text);
-        const json::object* session = event ? json::find_object(*event, "session") : nullptr;
-        if (!session) return report({Code::protocol, "The upstream sent a session.updated without a session."});
-        if (state_ != State::live) return go_live(*session, now);
-        const json::object* input = json::find_object(*session, "audio.input");
-        if (input && input->contains("turn_detection"))
-            if (auto read = realtime::read_turn_detection(input->at("turn_detection"), settings_.turn_detection, "session.audio.input.turn_detection"))
-                settings_.turn_detection = *read;
-        return to_client(realtime::server_event("session.updated", {{"session", client_view(*session)}}));
-    }
-    if (type == "error") return on_upstream_error(text);
-
-    if (type == "input_audio_buffer.speech_started" && settings_.turn_detection.interrupt_response) {
-        cut_responses();
-        interrupt("turn_detected", now);
-    }
-    if (type == "input_audio_buffer.speech_stopped") turn_ended_at_ = now;
-
-    if (type == "response.created" || type == "response.done") {
-        const auto event = json::parse_object(text);
-        const std::string response_id(event ? json::find_string(*event, "response.id").value_or("") : "");
-        if (type == "response.done")
-            on_response_done(response_id);
-        else
-            generating_.insert(response_id);
-    } else if (type == "response.output_audio.done" || type == "response.audio.done") {
-        if (auto event = json::parse_object(text))
-            return downlink_.end_item(json::find_string(*event, "item_id").value_or(""), std::string(text));
-    }
-    to_client(std::string(text));
+    if (!settings_.recovery.enabled) return;
+    json::object all = updates_;
+    overlay(all, session);
+    if (json::to_text(all).size() <= settings_.events_bytes_max) updates_ = std::move(all);
 }
 
-void Session::on_response_done(const std::string& response_id)
+// ── the client's connection ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Session::offer_resume(std::string token, milliseconds window)
 {
-    metrics_.responses_total.add();
-    downlink_.end_items_of(response_id);
-    generating_.erase(response_id);
-    if (generating_.empty()) flush_deferred_deletes();
+    resume_token_ = std::move(token);
+    resume_window_ = window;
 }
 
-/// What the service is asked for, but for the persona.
-json::object Session::wanted_session() const
+void Session::on_client_lost(Instant now)
 {
-    json::object input{{"format", client_format(audio::realtime_hz)}, {"turn_detection", to_json(settings_.turn_detection)}};
-    if (!settings_.transcription_model.empty()) {
-        json::object transcription{{"model", settings_.transcription_model}};
-        if (!settings_.language.empty()) transcription["language"] = settings_.language;
-        input["transcription"] = std::move(transcription);
+    downlink_.on_client_lost(now);
+    if (settings_.record) settings_.record->on_cut(now);
+}
+
+void Session::on_client_back(const Downlink::ClientPosition& position, Instant now)
+{
+    const Downlink::Again again = downlink_.on_client_back(position, now);
+    json::object session{{"type", "realtime"}, {"id", settings_.id}, {"character_id", settings_.character_id}, {"model", model_}};
+    offer_in(session);
+    downlink_.push_event_first(realtime::server_event("session.resumed", {{"session", std::move(session)},
+                                                                          {"events_again", again.events},
+                                                                          {"events_lost", again.events_lost},
+                                                                          {"audio_ms_again", again.audio_ms}}));
+}
+
+void Session::offer_in(json::object& session) const
+{
+    if (resume_token_.empty()) return;
+    session["resume"] = json::object{{"token", resume_token_}, {"window_ms", resume_window_.count()}};
+}
+
+// ── what goes out ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+std::size_t Session::client_piece_bytes() const { return audio::bytes_of_ms(Uplink::piece_ms_max, settings_.input_hz); }
+
+Uplink::Next Session::next_for_upstream(Instant now)
+{
+    if (state_ == State::offered) start_upstream();
+    // Before: keeping more or less moves what is kept.
+    if (turns_.on_leaving(uplink_.sent_position(), uplink_.pending_audio_bytes(), now)) keep_user_audio();
+    const auto next = uplink_.next();
+    if (next.kind == Uplink::Next::Kind::audio) {
+        // Audio that was dropped unsent is no part of the service's stream.
+        upstream_base_ = next.position - upstream_bytes_;
+        upstream_bytes_ += bytes_of(next.audio);
+        if (settings_.record && settings_.record->wants_audio() && next.position >= recorded_) {
+            for (const auto& part : next.audio)
+                if (!part.empty()) settings_.record->on_user_audio(part, now);
+            recorded_ = next.position + bytes_of(next.audio);
+        }
     }
-    if (!settings_.noise_reduction.empty()) input["noise_reduction"] = json::object{{"type", settings_.noise_reduction}};
-    json::object output{{"format", client_format(audio::realtime_hz)}, {"voice", settings_.voice}};
-    json::object session{{"type", "realtime"},
-                         {"output_modalities", json::array{"audio"}},
-                         {"instructions", ""},
-                         {"audio", json::object{{"input", std::move(input)}, {"output", std::move(output)}}}};
-    if (settings_.output_tokens_max > 0) session["max_output_tokens"] = settings_.output_tokens_max;
-    return session;
-}
-
-/// The client need not wait for the service's consent, a whole round trip: what it says meanwhile is kept, and a refusal ends the conversation.
-void Session::announce(json::object offered)
-{
-    if (state_ != State::offered) return;
-    state_ = State::starting;
-    model_ = json::find_string(offered, "model").value_or("");
-    overlay(offered, wanted_session());
-    announced_ = client_view(std::move(offered));
-    downlink_.push_event_first(realtime::server_event("session.created", {{"session", announced_}}));
-    update_due_ = true;
-}
-
-void Session::start_upstream()
-{
-    json::object session = wanted_session();
-    session["instructions"] = persona_.instructions();
-    to_upstream_first(upstream_event("session.update", own_event_id(), {{"session", std::move(session)}}));
-}
-
-void Session::go_live(const json::object& upstream_session, Instant now)
-{
-    state_ = State::live;
-    metrics_.session_start.observe(now - created_at_);
-    json::object view = client_view(upstream_session);
-    if (view != std::exchange(announced_, json::object())) to_client(realtime::server_event("session.updated", {{"session", std::move(view)}}));
-    if (settings_.greeting) to_upstream_first(upstream_event("response.create", own_event_id(), {}));
-    uplink_.hold(false);
-}
-
-json::object Session::client_view(json::object session) const
-{
-    session["object"] = "realtime.session";
-    session["id"] = settings_.id;
-    session["character_id"] = settings_.character_id;
-    if (!model_.empty()) session["model"] = model_;
-    persona_.hide(session);
-    json::value& audio = session["audio"];
-    if (!audio.is_object()) audio = json::object{};
-    for (const char* direction : {"input", "output"}) {
-        json::value& side = audio.get_object()[direction];
-        if (!side.is_object()) side = json::object{};
-        side.get_object()["format"] = client_format(direction == std::string_view("input") ? settings_.input_hz : settings_.downlink.output_hz);
+    if (next.kind != Uplink::Next::Kind::nothing && uplink_waiting_since_ && uplink_.pending_audio_bytes() == 0) {
+        metrics_.relay_uplink.observe(now - *uplink_waiting_since_);
+        uplink_waiting_since_.reset();
     }
-    const json::value* voice = json::find(session, "audio.output.voice");
-    session["voice"] = voice ? *voice : json::value(settings_.voice);
-    session["pacing"] = settings_.downlink.lead ? json::object{{"enabled", true}, {"lead_ms", settings_.downlink.lead->count()}} : json::object{{"enabled", false}};
-    return session;
+    return next;
 }
 
-void Session::take_delta(std::string_view text, Instant now)
+Downlink::Next Session::next_for_client(Instant now)
 {
-    auto delta = realtime::find_audio_delta(text);
-    json::object parsed;
-    if (!delta) {
-        // Escapes in an id, or a server with its own order of things: the slow way.
-        auto event = json::parse_object(text);
-        const auto audio = event ? json::find_string(*event, "delta") : std::nullopt;
-        if (!audio) return report({Code::protocol, "The upstream sent an audio delta without audio; it was left out."});
-        parsed = std::move(*event);
-        delta = realtime::AudioDelta{json::find_string(parsed, "response_id").value_or(""), json::find_string(parsed, "item_id").value_or(""),
-                                     json::find_int(parsed, "output_index").value_or(0), json::find_int(parsed, "content_index").value_or(0),
-                                     *json::find_string(parsed, "delta")};
+    if (draining_ && !ending_ && !replies_.is_generating() && !downlink_.is_speaking(now) && !downlink_.has_unsent()) {
+        downlink_.push_event(realtime::error_event({Code::busy, "The server is shutting down. Connect again in a moment."}));
+        ending_ = Ending{1001, "going_away"};
     }
-    if (was_cut(delta->response_id)) {
-        const std::string item_id(delta->item_id);
-        // Not one sample of it was sent: it must not stay in the context either.
-        const bool known = downlink_.was_cut(item_id) || std::find(deferred_deletes_.begin(), deferred_deletes_.end(), item_id) != deferred_deletes_.end();
-        if (!known) deferred_deletes_.push_back(item_id);
-        return;
-    }
-    if (!downlink_.has_unsent()) downlink_waiting_since_ = now;
-    if (const auto pushed = downlink_.push_audio(*delta); !pushed) report(pushed.error());
+    auto next = downlink_.next(now);
+    if (next.kind != Downlink::Next::Kind::binary) return next;
+    if (!reply_began_) reply_began_ = next.plays_at;
+    if (const auto since = std::exchange(turn_ended_at_, std::nullopt)) metrics_.reply_first_audio.observe(now - *since);
+    if (const auto since = std::exchange(downlink_waiting_since_, std::nullopt)) metrics_.relay_downlink.observe(now - *since);
+    if (settings_.record && settings_.record->wants_audio())
+        for (const auto& part : next.source)
+            if (!part.empty()) settings_.record->on_character_audio(part, next.plays_at);
+    return next;
 }
 
-void Session::on_upstream_error(std::string_view text)
+void Session::to_client(std::string event)
 {
-    auto event = json::parse_object(text);
-    const std::string_view quoted = event ? json::find_string(*event, "error.event_id").value_or("") : "";
-    const std::string message = event ? std::string(json::find_string(*event, "error.message").value_or("")) : std::string(text.substr(0, 200));
-    const std::string code = event ? std::string(json::find_string(*event, "error.code").value_or("")) : "";
-    if (state_ != State::live)
-        return fail({Code::upstream_rejected, "The voice service refused the session: " + message, {}, code}, 1011);
-    if (quoted.starts_with(own_prefix)) {
-        // E.g. a truncate that came when the item was already gone: nothing the client could do about it.
-        log::info("upstream.own_event_refused", {{"session", settings_.id}, {"code", code}, {"message", message}});
-        return;
-    }
-    metrics_.count_error(Code::provider_failed);
-    log::warn("upstream.error", {{"session", settings_.id}, {"code", code}, {"message", message}});
-    to_client(std::string(text));
+    if (downlink_.push_event(std::move(event)) || ending_) return;
+    metrics_.count_error(Code::slow_client);
+    ending_ = Ending{1008, std::string(name(Code::slow_client))};
 }
 
-void Session::on_upstream_lost(const Error& error)
+void Session::to_upstream(std::string event, std::string key)
 {
-    if (ending_) return;
-    fail(error, error.code == Code::upstream_rejected ? 1011 : 1013);
+    if (!uplink_.push_event(std::move(event), std::move(key))) report_full();
+}
+
+void Session::to_upstream_first(std::string event, std::string key)
+{
+    if (uplink_.push_urgent(std::move(event), std::move(key))) return;
+    fail({Code::upstream_unavailable, "The voice service takes no more events (limits.pending_events_max wait already)."}, 1013);
+}
+
+void Session::say(std::string_view text, std::span<const std::byte> pcm, Instant now)
+{
+    // What is still under way of a reply would come before it.
+    interrupt("session_ending", now);
+    const std::string item_id = make_id("item_"), response_id = make_id("resp_");
+    to_client(realtime::server_event("response.output_audio_transcript.done",
+                                     {{"response_id", response_id}, {"item_id", item_id}, {"output_index", 0}, {"content_index", 0}, {"transcript", text}}));
+    std::string base64(audio::base64_encoded_bytes(pcm.size()), '\0');
+    audio::base64_encode(pcm, base64.data());
+    realtime::AudioDelta delta;
+    delta.response_id = response_id;
+    delta.item_id = item_id;
+    delta.audio_base64 = base64;
+    if (const auto pushed = downlink_.push_audio(delta); !pushed) return report(pushed.error());
+    downlink_.end_item(item_id, {});
 }
 
 void Session::fail(const Error& error, std::uint16_t close_code)
@@ -341,96 +346,6 @@ void Session::fail(const Error& error, std::uint16_t close_code)
     ending_ = Ending{close_code, std::string(name(error.code))};
 }
 
-// ── interruption ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-void Session::interrupt(std::string_view reason, Instant now)
-{
-    const std::vector<Downlink::Cut> cuts = downlink_.interrupt(now);
-    if (cuts.empty()) return;
-    metrics_.interruptions_total.add();
-    downlink_.push_event_first(realtime::server_event(
-        "audio.clear", {{"item_id", cuts.front().item_id}, {"audio_end_ms", cuts.front().heard_ms}, {"reason", reason}}));
-    for (const auto& cut : cuts) send_cut(cut);
-    if (generating_.empty()) flush_deferred_deletes();
-}
-
-void Session::cut_responses()
-{
-    for (const std::string& id : generating_)
-        if (!id.empty() && !was_cut(id)) cut_responses_.push_back(id);
-    while (cut_responses_.size() > cut_responses_kept) cut_responses_.pop_front();
-}
-
-bool Session::was_cut(std::string_view response_id) const
-{
-    return std::find(cut_responses_.begin(), cut_responses_.end(), response_id) != cut_responses_.end();
-}
-
-void Session::send_cut(const Downlink::Cut& cut)
-{
-    if (cut.heard_ms > 0) {
-        to_upstream_first(upstream_event("conversation.item.truncate", own_event_id(),
-                                           {{"item_id", cut.item_id}, {"content_index", cut.content_index}, {"audio_end_ms", cut.heard_ms}}));
-        return;
-    }
-    // Nothing of it was heard, so it must not stay in the context. Not while it is still being written: that is an error upstream.
-    deferred_deletes_.push_back(cut.item_id);
-}
-
-void Session::flush_deferred_deletes()
-{
-    for (const std::string& item_id : deferred_deletes_)
-        to_upstream_first(upstream_event("conversation.item.delete", own_event_id(), {{"item_id", item_id}}));
-    deferred_deletes_.clear();
-}
-
-// ── what goes out ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-std::size_t Session::client_piece_bytes() const { return audio::bytes_of_ms(Uplink::piece_ms_max, settings_.input_hz); }
-
-Uplink::Next Session::next_for_upstream(Instant now)
-{
-    if (std::exchange(update_due_, false)) start_upstream();
-    const auto next = uplink_.next();
-    if (next.kind != Uplink::Next::Kind::nothing && uplink_waiting_since_ && uplink_.pending_audio_bytes() == 0) {
-        metrics_.relay_uplink.observe(now - *uplink_waiting_since_);
-        uplink_waiting_since_.reset();
-    }
-    return next;
-}
-
-Downlink::Next Session::next_for_client(Instant now)
-{
-    if (draining_ && !ending_ && generating_.empty() && !downlink_.is_speaking(now) && !downlink_.has_unsent()) {
-        downlink_.push_event(realtime::error_event({Code::busy, "The server is shutting down. Connect again in a moment."}));
-        ending_ = Ending{1001, "going_away"};
-    }
-    auto next = downlink_.next(now);
-    if (next.kind != Downlink::Next::Kind::binary) return next;
-    if (const auto since = std::exchange(turn_ended_at_, std::nullopt)) metrics_.reply_first_audio.observe(now - *since);
-    if (const auto since = std::exchange(downlink_waiting_since_, std::nullopt)) metrics_.relay_downlink.observe(now - *since);
-    return next;
-}
-
-void Session::to_client(std::string event)
-{
-    if (downlink_.push_event(std::move(event)) || ending_) return;
-    metrics_.count_error(Code::slow_client);
-    ending_ = Ending{1008, std::string(name(Code::slow_client))};
-}
-
-void Session::to_upstream(std::string event)
-{
-    if (!uplink_.push_event(std::move(event)))
-        report({Code::too_large, "Too many events wait for the service (limits.pending_events_max); this one was dropped."});
-}
-
-void Session::to_upstream_first(std::string event)
-{
-    if (uplink_.push_urgent(std::move(event))) return;
-    on_upstream_lost({Code::upstream_unavailable, "The voice service takes no more events (limits.pending_events_max wait already)."});
-}
-
 void Session::report(const Error& error, std::string_view client_event_id)
 {
     metrics_.count_error(error.code);
@@ -438,6 +353,18 @@ void Session::report(const Error& error, std::string_view client_event_id)
     to_client(realtime::error_event(error, client_event_id));
 }
 
-std::string Session::own_event_id() { return std::string(own_prefix) + std::to_string(++own_events_); }
+void Session::report_full()
+{
+    report({Code::too_large, "Too many events wait for the service (limits.pending_events_max); this one was dropped."});
+}
+
+void Session::write_record(bool all)
+{
+    if (!settings_.record) return;
+    const auto lines = history_.take_changed_lines(all);
+    if (!lines.empty()) settings_.record->lines(lines);
+}
+
+std::string Session::own_event_id() { return std::string(own_event_prefix) + std::to_string(++own_events_); }
 
 }  // namespace repartee::conversation

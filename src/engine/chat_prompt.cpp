@@ -1,6 +1,6 @@
 #include "repartee/engine/chat_prompt.hpp"
 
-#include "realtime/token_count.hpp"
+#include "repartee/base/token_estimate.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -33,8 +33,8 @@ Directions directions(std::string_view instructions)
 
 std::int64_t tokens_of(const ChatMessage& message)
 {
-    std::int64_t tokens = tokens_around_a_message + text_tokens(message.text);
-    for (const ToolCall& call : message.tool_calls) tokens += tokens_around_a_message + text_tokens(call.name) + text_tokens(call.arguments);
+    std::int64_t tokens = tokens_around_a_message + estimated_tokens(message.text);
+    for (const ToolCall& call : message.tool_calls) tokens += tokens_around_a_message + estimated_tokens(call.name) + estimated_tokens(call.arguments);
     return tokens;
 }
 

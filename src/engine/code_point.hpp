@@ -22,7 +22,7 @@ inline CodePoint code_point_at(std::string_view text, std::size_t at)
     if (bytes == 0) {
         const std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
         bool may_be_cut = rest.size() < length;
-        for (std::size_t i = 1; i < rest.size() && may_be_cut; ++i) may_be_cut = (static_cast<unsigned char>(rest[i]) & 0xC0) == 0x80;
+        for (std::size_t i = 1; i < rest.size() && may_be_cut; ++i) may_be_cut = continues_utf8_character(rest[i]);
         return {0xFFFD, 1, !may_be_cut};
     }
     char32_t value = lead & (0xFFU >> (bytes + 1));

@@ -80,7 +80,7 @@ struct LocalUpstream::State : std::enable_shared_from_this<State> {
     std::size_t waiting_samples = 0, transcribing = 0;
     std::deque<Wordless> wordless;  ///< the newest ones
     std::stop_source closing;       ///< of transcripts: what a person said is wanted also when its answer is not
-    bool closed = false;
+    bool closed = false, receive_cancelled = false;
     net::Signal event_waiting, clock_changed, room;
     net::TaskGroup tasks;
 };

@@ -2,7 +2,6 @@
 #include "repartee/realtime/append_event.hpp"
 
 #include <algorithm>
-#include <exception>
 
 namespace repartee::engine {
 namespace {
@@ -110,6 +109,7 @@ Task<std::string_view> LocalUpstream::receive()
         const auto event = try_receive();
         if (event) co_return *event;
         const bool more = co_await wait_event();
+        if (!more && !state_->closed) co_return Error{Code::cancelled, "Stopped by its owner."};
         if (!more) co_return Error{Code::closed, "The session is closed."};
     }
 }
@@ -123,8 +123,15 @@ std::optional<std::string_view> LocalUpstream::try_receive()
 awaitable<bool> LocalUpstream::wait_event()
 {
     const auto state = state_;
-    while (state->events.empty() && !state->closed) co_await state->event_waiting.wait();
-    co_return !state->events.empty();
+    while (state->events.empty() && !state->closed && !state->receive_cancelled) co_await state->event_waiting.wait();
+    const bool cancelled = std::exchange(state->receive_cancelled, false);
+    co_return !cancelled && !state->events.empty();
+}
+
+void LocalUpstream::cancel_receive()
+{
+    state_->receive_cancelled = true;
+    state_->event_waiting.notify();
 }
 
 Result<void> LocalUpstream::post(std::string_view event)

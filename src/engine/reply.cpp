@@ -1,6 +1,7 @@
 #include "repartee/engine/reply.hpp"
 
 #include "reply_pieces.hpp"
+#include "repartee/base/quoted.hpp"
 #include "repartee/net/deadline.hpp"
 #include "repartee/net/task_group.hpp"
 
@@ -17,15 +18,6 @@ namespace {
 // A provider bounds its answers too; these are for one that does not.
 constexpr std::size_t calls_max = 64;
 constexpr std::size_t call_bytes_max = 256 << 10;
-
-/// As much of the text as fits, whole characters.
-std::string_view leading_bytes(std::string_view text, std::size_t bytes_max)
-{
-    if (text.size() <= bytes_max) return text;
-    std::size_t end = bytes_max;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    return text.substr(0, end);
-}
 
 /// Notes which of a reply's outputs there was, on the way to its sink.
 class CountingSink final : public ReplySink {
@@ -164,7 +156,7 @@ awaitable<void> Reply::speak()
 void Reply::on_delta(std::string_view delta)
 {
     if (full_ || failure_ || delta.empty()) return;
-    const std::string_view fits = leading_bytes(delta, plan_.text_bytes_max - text_bytes_);
+    const std::string_view fits = utf8_prefix(delta, plan_.text_bytes_max - text_bytes_);
     text_bytes_ += fits.size();
     full_ = fits.size() < delta.size();
     if (!fits.empty() && speaker_) {

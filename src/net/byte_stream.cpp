@@ -16,6 +16,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 namespace repartee::net {
 namespace {
@@ -68,6 +69,7 @@ struct ByteStream::State {
     bool writing = false;
     bool closing = false;
     int reads = 0;  ///< since the last wait
+    std::shared_ptr<void> companion;
 
     State(asio::any_io_executor executor, int native_socket) : socket(std::move(executor), native_socket) {}
 
@@ -75,6 +77,7 @@ struct ByteStream::State {
     {
         closing = true;
         socket.close();
+        companion.reset();
     }
 
     Result<std::size_t> try_read(std::span<std::byte> buffer)
@@ -239,6 +242,18 @@ awaitable<void> ByteStream::State::shutdown(std::shared_ptr<State> state, millis
     state->close();
 }
 
+struct PartedStream::State {
+    UniqueDescriptor socket;
+    TlsChannel::Ssl tls{nullptr, &SSL_free};
+    std::shared_ptr<void> companion;
+};
+
+PartedStream::PartedStream() = default;
+PartedStream::~PartedStream() = default;
+PartedStream::PartedStream(PartedStream&&) noexcept = default;
+PartedStream& PartedStream::operator=(PartedStream&&) noexcept = default;
+bool PartedStream::is_open() const { return state_ != nullptr; }
+
 ByteStream::~ByteStream() { close(); }
 ByteStream::ByteStream(ByteStream&&) noexcept = default;
 
@@ -255,6 +270,39 @@ ByteStream ByteStream::adopt_tcp(asio::any_io_executor executor, int native_sock
     ByteStream stream;
     if (native_socket >= 0) stream.state_ = std::make_shared<State>(std::move(executor), native_socket);
     return stream;
+}
+
+ByteStream ByteStream::join(asio::any_io_executor executor, PartedStream parted)
+{
+    if (!parted.is_open()) return {};
+    PartedStream::State& from = *parted.state_;
+    ByteStream stream = adopt_tcp(std::move(executor), from.socket.release());
+    State& state = *stream.state_;
+    if (from.tls) {
+        state.tls.emplace(state.socket, std::move(from.tls));
+        state.secured = true;
+    }
+    if (stream.is_open()) state.companion = std::move(from.companion);
+    return stream;
+}
+
+PartedStream ByteStream::part()
+{
+    PartedStream parted;
+    const std::shared_ptr<State> from = std::exchange(state_, nullptr);
+    if (!from || from->closing || !from->socket.is_open()) return parted;
+    parted.state_ = std::make_unique<PartedStream::State>();
+    PartedStream::State& to = *parted.state_;
+    to.companion = std::move(from->companion);
+    if (from->secured) to.tls = from->tls->release();
+    to.socket = UniqueDescriptor(from->socket.release());
+    from->closing = true;
+    return parted;
+}
+
+void ByteStream::keep(std::shared_ptr<void> companion)
+{
+    if (is_open()) state_->companion = std::move(companion);
 }
 
 Task<ByteStream> ByteStream::connect(std::string host, std::string port, milliseconds limit, std::stop_token stop)
@@ -322,6 +370,7 @@ void ByteStream::look_again()
 }
 
 bool ByteStream::is_awaited() const { return state_ && state_->socket.readiness.is_awaited(); }
+std::size_t ByteStream::unacknowledged_bytes() const { return state_ ? state_->socket.unacknowledged_bytes() : 0; }
 awaitable<bool> ByteStream::wait_writable() { return state_->socket.readiness.wait_writable(); }
 
 void ByteStream::cancel_read()

@@ -184,12 +184,17 @@ std::string switching_protocols(std::string_view key, const std::string& subprot
 
 awaitable<void> become_websocket(ServedConnection& connection, Upgrade upgrade, std::string key)
 {
-    const std::string head = switching_protocols(key, upgrade.subprotocol);
-    const auto sent = co_await write_all(connection, head);
-    if (sent.has_error()) co_return;
+    std::string head = switching_protocols(key, upgrade.subprotocol);
     std::string early(connection.received());
     connection.buffer = {};
-    WebSocket socket(std::move(connection.stream), WebSocket::Role::server, upgrade.limits, std::move(early));
+    if (upgrade.hand_over) {
+        const auto sent = co_await write_all(connection, head);
+        if (sent.has_error()) co_return;
+        PartedWebSocket parted{connection.stream.part(), upgrade.limits, std::move(early)};
+        if (parted.stream.is_open()) upgrade.hand_over(std::move(parted));
+        co_return;
+    }
+    WebSocket socket(std::move(connection.stream), WebSocket::Role::server, upgrade.limits, std::move(early), std::move(head));
     awaitable<void> run = upgrade.run(std::move(socket));
     co_await std::move(run);
 }

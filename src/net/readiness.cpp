@@ -103,11 +103,11 @@ struct Readiness::State : std::enable_shared_from_this<Readiness::State> {
         asio::post(executor, asio::append(std::move(taken), ready));
     }
 
-    void forget()
+    void forget(bool is_closed_next)
     {
         if (!std::exchange(registered, false)) return;
         // Both operations come back through complete(), later.
-        reactor.deregister_descriptor(descriptor, registration, true);
+        reactor.deregister_descriptor(descriptor, registration, is_closed_next);
         reactor.cleanup_descriptor_data(registration);
     }
 };
@@ -163,6 +163,7 @@ void Readiness::cancel_wait_readable()
     if (state_->read.waiter) state_->resume_later(state_->read, false);
 }
 
-void Readiness::forget() { state_->forget(); }
+void Readiness::forget() { state_->forget(true); }
+void Readiness::leave() { state_->forget(false); }
 
 }  // namespace repartee::net

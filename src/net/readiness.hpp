@@ -30,6 +30,8 @@ public:
 
     /// To be called before the descriptor is closed; ends both waits.
     void forget();
+    /// The same for a descriptor that stays open: it may then be registered with another event loop.
+    void leave();
 
 private:
     struct State;

@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +38,11 @@ int bytes_left(msghdr& message)
 }
 
 }  // namespace
+
+UniqueDescriptor::~UniqueDescriptor()
+{
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
 
 Socket::Socket(asio::any_io_executor executor, int native_socket)
     : readiness(executor, native_socket), executor_(std::move(executor)), descriptor_(native_socket)
@@ -109,6 +116,18 @@ void Socket::close()
     readiness.forget();
     ::close(descriptor_);
     descriptor_ = -1;
+}
+
+std::size_t Socket::unacknowledged_bytes() const
+{
+    int bytes = 0;
+    return is_open() && ::ioctl(descriptor_, SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+int Socket::release()
+{
+    if (is_open()) readiness.leave();
+    return std::exchange(descriptor_, -1);
 }
 
 }  // namespace repartee::net

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace repartee::net {
 
@@ -12,6 +13,24 @@ struct Moved {
     enum class Outcome { some, nothing, end, failed } outcome = Outcome::nothing;
     std::size_t bytes = 0;   ///< some: at least one
     int error_number = 0;    ///< failed: errno
+};
+
+/// A descriptor that nobody uses just now.
+class UniqueDescriptor {
+public:
+    UniqueDescriptor() = default;
+    explicit UniqueDescriptor(int descriptor) : descriptor_(descriptor) {}
+    ~UniqueDescriptor();
+    UniqueDescriptor(UniqueDescriptor&& other) noexcept : descriptor_(other.release()) {}
+    UniqueDescriptor& operator=(UniqueDescriptor&& other) noexcept
+    {
+        std::swap(descriptor_, other.descriptor_);
+        return *this;
+    }
+    int release() { return std::exchange(descriptor_, -1); }
+
+private:
+    int descriptor_ = -1;
 };
 
 /// A connected TCP socket that never blocks: reading and writing happen at once, in the caller; `readiness` tells when to try again.
@@ -29,6 +48,11 @@ public:
     /// FIN behind what was written. False: the connection is gone.
     bool finish_writing();
     void close();
+    /// Leaves the event loop; the caller has the descriptor then.
+    int release();
+
+    /// Written, and not yet acknowledged by the peer's kernel.
+    std::size_t unacknowledged_bytes() const;
 
     bool is_open() const { return descriptor_ >= 0; }
     const std::string& remote_host() const { return remote_host_; }

@@ -80,6 +80,11 @@ TlsChannel::TlsChannel(Socket& socket, SSL_CTX* context, Role role) : socket_(so
         SSL_set_accept_state(ssl_.get());
 }
 
+TlsChannel::TlsChannel(Socket& socket, Ssl established) : socket_(socket), ssl_(std::move(established))
+{
+    BIO_set_data(SSL_get_rbio(ssl_.get()), this);  // one BIO for both directions
+}
+
 TlsChannel::Step TlsChannel::handshake()
 {
     forget_errors();

@@ -3,6 +3,9 @@
 
 #include <openssl/ssl.h>
 
+#include <memory>
+#include <utility>
+
 namespace repartee::net {
 
 /// TLS on a Socket, without waiting: OpenSSL reads and writes the socket by itself, many records with one system call.
@@ -10,6 +13,11 @@ class TlsChannel {
 public:
     enum class Role { client, server };
     TlsChannel(Socket& socket, SSL_CTX* context, Role role);
+    using Ssl = std::unique_ptr<SSL, decltype(&SSL_free)>;
+    /// Goes on with what release() gave, on another socket object.
+    TlsChannel(Socket& socket, Ssl established);
+    /// Nothing else may be called afterwards.
+    Ssl release() { return std::move(ssl_); }
 
     SSL* native() { return ssl_.get(); }
 
@@ -34,7 +42,7 @@ private:
     Moved moved(bool some, std::size_t bytes);
 
     Socket& socket_;
-    std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
+    Ssl ssl_;
     std::string failure_;
     Moved socket_end_;
 };

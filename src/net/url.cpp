@@ -122,20 +122,22 @@ Result<Url> parse_url(std::string_view text)
 
 std::string percent_encode(std::string_view text)
 {
-    constexpr std::string_view hex = "0123456789ABCDEF";
     std::string out;
     out.reserve(text.size());
     for (const char c : text) {
-        if (is_unreserved(c)) {
-            out += c;
-            continue;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        out += '%';
-        out += hex[byte >> 4];
-        out += hex[byte & 15];
+        if (is_unreserved(c)) out += c;
+        else append_percent_encoded(out, c);
     }
     return out;
+}
+
+void append_percent_encoded(std::string& out, char c)
+{
+    constexpr std::string_view hex = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += hex[byte >> 4];
+    out += hex[byte & 15];
 }
 
 }  // namespace repartee::net

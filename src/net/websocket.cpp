@@ -25,6 +25,8 @@ constexpr std::size_t piece_bytes_max = 64 << 10;
 constexpr std::uint16_t close_protocol_error = 1002, close_no_code = 1005, close_abnormal = 1006;
 constexpr std::uint16_t close_not_utf8 = 1007, close_policy = 1008, close_too_large = 1009;
 
+constexpr milliseconds head_wait{1};
+
 std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 /// Coarse on purpose: an idle connection costs one timer, and the hot path never asks for the time.
@@ -147,7 +149,7 @@ struct WebSocket::State : std::enable_shared_from_this<State> {
     }
 
     // watching
-    void start_watch();
+    void start_watch(milliseconds first);
     void on_tick(Instant now);
     void ping_or_give_up(Instant now);
 
@@ -444,20 +446,24 @@ awaitable<void> WebSocket::State::changed(std::shared_ptr<State> self)
 // --- watching
 
 /// A weak reference: the watchdog must not keep alive what it watches.
-void WebSocket::State::start_watch()
+void WebSocket::State::start_watch(milliseconds first)
 {
     if (ended) return;
-    watch.expires_after(tick);
+    watch.expires_after(first);
     watch.async_wait([weak = weak_from_this()](boost::system::error_code) {
         const auto self = weak.lock();
         if (!self || self->ended) return;
         self->on_tick(std::chrono::steady_clock::now());
-        self->start_watch();
+        self->start_watch(self->tick);
     });
 }
 
 void WebSocket::State::on_tick(Instant now)
 {
+    if (outgoing.has_preamble()) {
+        outgoing.queue_preamble();
+        flush();
+    }
     // While nobody reads, the silence is our own.
     if (received_since_tick || !has_reader()) heard_at = now;
     if (!received_since_tick && has_reader()) stream.look_again();
@@ -480,10 +486,17 @@ void WebSocket::State::ping_or_give_up(Instant now)
 
 // --- the handle
 
-WebSocket::WebSocket(ByteStream stream, Role role, WebSocketLimits limits, std::string early)
+WebSocket::WebSocket(ByteStream stream, Role role, WebSocketLimits limits, std::string early, std::string head)
     : state_(std::make_shared<State>(std::move(stream), role, limits, early))
 {
-    state_->start_watch();
+    const bool has_head = !head.empty();
+    state_->outgoing.set_preamble(std::move(head));
+    state_->start_watch(has_head ? head_wait : state_->tick);
+}
+
+WebSocket WebSocket::join(asio::any_io_executor executor, PartedWebSocket parted)
+{
+    return {ByteStream::join(std::move(executor), std::move(parted.stream)), Role::server, parted.limits, std::move(parted.early)};
 }
 
 WebSocket::~WebSocket() { abort(); }
@@ -528,6 +541,8 @@ Task<> WebSocket::write_binary(std::span<const std::byte> bytes) { return State:
 
 std::size_t WebSocket::unsent_bytes() const { return state_->outgoing.unsent().size(); }
 
+std::size_t WebSocket::unacknowledged_bytes() const { return unsent_bytes() + state_->stream.unacknowledged_bytes(); }
+
 void WebSocket::cancel_read()
 {
     if (!state_->has_reader()) return;
@@ -540,7 +555,13 @@ awaitable<void> WebSocket::close(std::uint16_t code, std::string reason) { retur
 
 void WebSocket::abort()
 {
-    if (state_) state_->end(Error{Code::closed, "The connection was closed by this side."});
+    if (!state_) return;
+    if (!state_->ended && state_->outgoing.has_preamble()) {
+        // The handshake's answer was promised when this began.
+        state_->outgoing.queue_preamble();
+        state_->send_what_fits();
+    }
+    state_->end(Error{Code::closed, "The connection was closed by this side."});
 }
 
 bool WebSocket::is_open() const { return state_ && !state_->ended && !state_->closing && state_->stream.is_open(); }

@@ -48,9 +48,7 @@ json::value nested_tool_choice(const json::value& choice)
 
 json::object openai_message(const ChatMessage& message)
 {
-    json::object out;
-    out["role"] = message.role;
-    out["content"] = message.text;
+    json::object out{{"role", message.role}, {"content", message.text}};
     if (message.role == "tool") out["tool_call_id"] = message.tool_call_id;
     if (message.tool_calls.empty()) return out;
     if (message.text.empty()) out["content"] = nullptr;
@@ -64,9 +62,7 @@ json::object openai_message(const ChatMessage& message)
 
 json::object ollama_message(const ChatMessage& message)
 {
-    json::object out;
-    out["role"] = message.role;
-    out["content"] = message.text;
+    json::object out{{"role", message.role}, {"content", message.text}};
     if (message.role == "tool" && !message.tool_name.empty()) out["tool_name"] = message.tool_name;
     if (message.tool_calls.empty()) return out;
     json::array calls;
@@ -89,9 +85,11 @@ std::optional<double> wanted_temperature(const ChatRequest& request, const ChatO
     return options.temperature;
 }
 
-const std::string& wanted_model(const ChatRequest& request, const ChatOptions& options)
+json::object model_and_messages(const ChatRequest& request, const ChatOptions& options, json::object (*written)(const ChatMessage&))
 {
-    return request.choice.model.empty() ? options.model : request.choice.model;
+    json::array messages;
+    for (const ChatMessage& message : request.messages) messages.push_back(written(message));
+    return {{"model", request.choice.model.empty() ? options.model : request.choice.model}, {"messages", std::move(messages)}};
 }
 
 /// The operator's own members win, but over what makes the exchange what it is.
@@ -114,11 +112,7 @@ std::int64_t tokens(const json::object& usage, std::string_view path) { return s
 
 json::object openai_chat_body(const ChatRequest& request, const ChatOptions& options)
 {
-    json::object body;
-    body["model"] = wanted_model(request, options);
-    json::array messages;
-    for (const ChatMessage& message : request.messages) messages.push_back(openai_message(message));
-    body["messages"] = std::move(messages);
+    json::object body = model_and_messages(request, options, openai_message);
     if (auto tools = nested_tools(request.tools); !tools.empty()) {
         body["tools"] = std::move(tools);
         // "auto" is what they all do unasked.
@@ -135,11 +129,7 @@ json::object openai_chat_body(const ChatRequest& request, const ChatOptions& opt
 
 json::object ollama_chat_body(const ChatRequest& request, const ChatOptions& options)
 {
-    json::object body;
-    body["model"] = wanted_model(request, options);
-    json::array messages;
-    for (const ChatMessage& message : request.messages) messages.push_back(ollama_message(message));
-    body["messages"] = std::move(messages);
+    json::object body = model_and_messages(request, options, ollama_message);
     // There is no tool_choice: who must not call a tool is not told of any.
     auto tools = nested_tools(request.tools);
     if (!tools.empty() && !request.json && request.tool_choice != "none") body["tools"] = std::move(tools);

@@ -5,6 +5,7 @@
 #include "repartee/audio/tone.hpp"
 #include "repartee/audio/wav.hpp"
 #include "repartee/base/log.hpp"
+#include "repartee/base/quoted.hpp"
 #include "repartee/providers/program.hpp"
 #include "repartee/providers/text.hpp"
 
@@ -187,7 +188,7 @@ Task<SpeechUsage> EspeakTts::speak(SpeechRequest request, SpeechSink sink, Stop 
     program.input = espeak_text(request.text);
     SpeechUsage usage;
     if (program.input.empty()) co_return usage;
-    usage.characters = static_cast<std::int64_t>(count_characters(program.input));
+    usage.characters = static_cast<std::int64_t>(utf8_characters(program.input));
     program.argv = espeak_arguments(request);
     program.argv.insert(program.argv.begin(), program_);
     program.limit = limit_;

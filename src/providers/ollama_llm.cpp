@@ -2,7 +2,6 @@
 
 #include "chat_stream.hpp"
 #include "repartee/net/text_lines.hpp"
-#include "repartee/providers/text.hpp"
 
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>

@@ -1,14 +1,13 @@
 #include "openai_tts.hpp"
 
-#include "repartee/audio/pcm.hpp"
 #include "repartee/base/log.hpp"
+#include "repartee/base/quoted.hpp"
 #include "repartee/providers/stop_after.hpp"
 #include "repartee/providers/text.hpp"
 #include "speech_answer.hpp"
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
-#include <fmt/format.h>
 
 namespace repartee::providers {
 namespace {
@@ -132,9 +131,7 @@ Task<SpeechUsage> OpenAiTts::speak(SpeechRequest request, SpeechSink sink, Stop 
         pass.swap(*entered);
     }
     Utterance wanted = utterance(request);
-    SpeechAnswerRules rules;
-    rules.raw_hz = settings_.pcm_hz;
-    rules.samples_max = settings_.audio_ms_max * audio::realtime_hz / 1000;
+    SpeechAnswerRules rules(settings_);
     const std::vector<std::string> pieces = split_for_speech(text, input_characters_max);
     for (const std::string& piece : pieces) {
         auto answer = co_await ask(wanted, piece, until.token());
@@ -142,7 +139,7 @@ Task<SpeechUsage> OpenAiTts::speak(SpeechRequest request, SpeechSink sink, Stop 
         const auto samples = co_await play_answer(*answer, endpoint_, *decoder_, rules, sink, until);
         if (!samples) co_return samples.error();
         rules.samples_max -= *samples;
-        usage.characters += static_cast<std::int64_t>(count_characters(piece));
+        usage.characters += static_cast<std::int64_t>(utf8_characters(piece));
     }
     co_return usage;
 }

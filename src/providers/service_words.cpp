@@ -2,7 +2,6 @@
 
 #include "repartee/providers/text.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace repartee::providers {

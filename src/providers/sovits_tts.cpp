@@ -1,6 +1,5 @@
 #include "sovits_tts.hpp"
 
-#include "repartee/audio/pcm.hpp"
 #include "repartee/base/log.hpp"
 #include "repartee/base/quoted.hpp"
 #include "repartee/providers/stop_after.hpp"
@@ -97,12 +96,10 @@ Task<SpeechUsage> SovitsTts::speak(SpeechRequest request, SpeechSink sink, Stop 
     HttpEndpoint::MakeBody make_body = json_body(body(request, **voice, text));
     auto answer = co_await endpoint_.post("application/json", std::move(make_body), until.token());
     if (!answer) co_return answer.error();
-    SpeechAnswerRules rules;
-    rules.raw_hz = settings_.pcm_hz;
-    rules.samples_max = settings_.audio_ms_max * audio::realtime_hz / 1000;
+    const SpeechAnswerRules rules(settings_);
     const auto samples = co_await play_answer(*answer, endpoint_, *decoder_, rules, sink, until);
     if (!samples) co_return samples.error();
-    usage.characters = static_cast<std::int64_t>(count_characters(text));
+    usage.characters = static_cast<std::int64_t>(utf8_characters(text));
     co_return usage;
 }
 

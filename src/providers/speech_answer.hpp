@@ -1,12 +1,18 @@
 #pragma once
 #include "http_endpoint.hpp"
+#include "repartee/audio/pcm.hpp"
 #include "repartee/providers/stop_after.hpp"
 
 namespace repartee::providers {
 
 struct SpeechAnswerRules {
-    int raw_hz = 24'000;             ///< of sound without a header
-    std::int64_t samples_max = 0;    ///< at 24 kHz; more is an error of the service
+    explicit SpeechAnswerRules(const TtsSettings& settings)
+        : raw_hz(settings.pcm_hz), samples_max(settings.audio_ms_max * audio::realtime_hz / 1000)
+    {
+    }
+
+    int raw_hz;                ///< of sound without a header
+    std::int64_t samples_max;  ///< at 24 kHz; more is an error of the service
 };
 
 /// The sound of an answer, handed on as it comes: PCM, WAV, or a file of another kind, which is decoded when it is whole. The number of samples.

@@ -1,9 +1,9 @@
 #include "repartee/providers/text.hpp"
 
+#include "repartee/base/quoted.hpp"
+
 namespace repartee::providers {
 namespace {
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
@@ -25,17 +25,10 @@ std::string_view cut(std::string_view text, std::size_t characters_max)
 {
     std::size_t characters = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        if (is_continuation(text[i])) continue;
+        if (continues_utf8_character(text[i])) continue;
         if (characters++ == characters_max) return text.substr(0, i);
     }
     return text;
-}
-
-std::size_t count_characters(std::string_view text)
-{
-    std::size_t characters = 0;
-    for (const char c : text) characters += is_continuation(c) ? 0 : 1;
-    return characters;
 }
 
 std::string lower_case(std::string_view text)

@@ -1,6 +1,7 @@
 #include "repartee/realtime/client_event.hpp"
 
 #include "field_reader.hpp"
+#include "repartee/base/quoted.hpp"
 
 #include <algorithm>
 #include <array>
@@ -41,7 +42,7 @@ Result<ClientEvent> parse_client_event(std::string_view text)
     if (!id->is_string())
         return Error{Code::invalid_value, "Invalid type for 'event_id': expected a string. Quote it, or leave it out.", "event_id"};
     event.event_id.assign(id->get_string().data(), id->get_string().size());
-    if (utf8_chars(event.event_id) > event_id_max_chars)
+    if (utf8_characters(event.event_id) > event_id_max_chars)
         return Error{Code::invalid_value, "Invalid 'event_id': string too long. Send at most 512 characters.", "event_id"};
     return event;
 }

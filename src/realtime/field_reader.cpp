@@ -24,8 +24,6 @@ std::string_view kind_text(const json::value& v)
     }
 }
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
 std::string_view view(const boost::json::string& s) { return {s.data(), s.size()}; }
 
 std::string clipped(std::string_view text)
@@ -46,11 +44,6 @@ std::string quoted_words(std::span<const std::string_view> words)
 }
 
 std::string indexed(std::string_view path, std::size_t index) { return fmt::format("{}[{}]", path, index); }
-
-std::size_t utf8_chars(std::string_view text)
-{
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
-}
 
 const json::value* FieldReader::get(std::string_view key)
 {

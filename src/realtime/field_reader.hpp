@@ -78,7 +78,5 @@ std::string quoted_value(std::string_view text);
 std::string quoted_words(std::span<const std::string_view> words);
 /// "tools[3]"
 std::string indexed(std::string_view path, std::size_t index);
-/// Characters, not bytes, of UTF-8 text.
-std::size_t utf8_chars(std::string_view text);
 
 }  // namespace repartee::realtime

@@ -1,5 +1,6 @@
 #include "repartee/realtime/response_config.hpp"
 
+#include "repartee/base/quoted.hpp"
 #include "repartee/realtime/item.hpp"
 #include "session_parts.hpp"
 
@@ -35,8 +36,8 @@ void read_metadata(FieldReader& response, json::value& metadata)
     for (const auto& pair : *pairs) {
         const std::string_view key(pair.key().data(), pair.key().size());
         const boost::json::string* text = pair.value().if_string();
-        const bool key_fits = !key.empty() && utf8_chars(key) <= metadata_key_chars_max;
-        const bool value_fits = text && utf8_chars({text->data(), text->size()}) <= metadata_value_chars_max;
+        const bool key_fits = !key.empty() && utf8_characters(key) <= metadata_key_chars_max;
+        const bool value_fits = text && utf8_characters({text->data(), text->size()}) <= metadata_value_chars_max;
         if (!key_fits || !value_fits)
             return response.fail_value("metadata", fmt::format("at {}. Keys have 1 to {} characters, values are strings of at most {}.",
                                                                quoted_value(key), metadata_key_chars_max, metadata_value_chars_max));

@@ -5,7 +5,6 @@
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 #include <iterator>
-#include <sqlite3.h>
 
 namespace repartee::store {
 namespace {
@@ -139,13 +138,10 @@ Result<std::vector<Character>> CharacterRepository::all()
 Result<void> CharacterRepository::set_introduction_audio_url(const std::string& id, const std::string& url)
 {
     return database_.run([&](sqlite3* db) -> Result<void> {
-        auto statement = Statement::prepare(
-            db, "UPDATE ai_characters SET introduction_audio_url = ?, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = ?");
-        if (!statement) return statement.error();
-        if (const auto bound = statement->bind(1, url); !bound) return bound.error();
-        if (const auto bound = statement->bind(2, id); !bound) return bound.error();
-        if (const auto written = statement->run(); !written) return written.error();
-        if (sqlite3_changes(db) == 0) return Error{Code::not_found, fmt::format("There is no character \"{}\". Load its file first.", id)};
+        const auto changed = change(
+            db, "UPDATE ai_characters SET introduction_audio_url = ?, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = ?", url, id);
+        if (!changed) return changed.error();
+        if (*changed == 0) return Error{Code::not_found, fmt::format("There is no character \"{}\". Load its file first.", id)};
         return {};
     });
 }

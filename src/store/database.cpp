@@ -166,10 +166,9 @@ Result<std::int64_t> Database::foreign_version()
 {
     std::int64_t version = 0;
     const auto read = run([&version](sqlite3* db) -> Result<void> {
-        auto statement = Statement::prepare(db, "PRAGMA data_version");
-        if (!statement) return statement.error();
-        if (const auto row = statement->step(); !row) return row.error();
-        version = statement->integer(0);
+        const auto asked = ask_number(db, "PRAGMA data_version");
+        if (!asked) return asked.error();
+        version = *asked;
         return {};
     });
     if (!read) return read.error();

@@ -1,34 +1,13 @@
 #include "repartee/store/memory_repository.hpp"
+#include "repartee/base/clock.hpp"
 #include "statement.hpp"
 
-#include <chrono>
-#include <fmt/format.h>
-#include <sqlite3.h>
 #include <utility>
 
 namespace repartee::store {
 namespace {
 
 constexpr std::int64_t ms_of_day = 24 * 60 * 60 * 1'000;
-
-std::int64_t unix_ms_now()
-{
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-/// Binds `values` in order; the number of rows it changed.
-template <class... Values>
-Result<std::int64_t> change(sqlite3* db, std::string_view sql, const Values&... values)
-{
-    auto statement = Statement::prepare(db, sql);
-    if (!statement) return statement.error();
-    Result<void> bound;
-    int parameter = 0;
-    ((bound = bound ? statement->bind(++parameter, values) : bound), ...);
-    if (!bound) return bound.error();
-    if (const auto run = statement->run(); !run) return run.error();
-    return std::int64_t{sqlite3_changes(db)};
-}
 
 Result<void> drop_longest_unused(sqlite3* db, std::int64_t sessions_max)
 {
@@ -68,18 +47,10 @@ Result<void> append_turns(sqlite3* db, const std::string& id, const std::vector<
     return {};
 }
 
-Result<std::int64_t> recording_bytes(sqlite3* db)
-{
-    auto query = Statement::prepare(db, "SELECT ifnull(sum(length(bytes)), 0) FROM voice_recordings");
-    if (!query) return query.error();
-    if (const auto row = query->step(); !row) return row.error();
-    return query->integer(0);
-}
-
 Result<void> drop_oldest_recordings(sqlite3* db, std::int64_t bytes_max)
 {
     for (;;) {
-        const auto bytes = recording_bytes(db);
+        const auto bytes = ask_number(db, "SELECT ifnull(sum(length(bytes)), 0) FROM voice_recordings");
         if (!bytes) return bytes.error();
         if (*bytes <= bytes_max) return {};
         const auto dropped = change(db, "DELETE FROM voice_recordings WHERE rowid = "
@@ -94,27 +65,16 @@ Result<void> write_recording(sqlite3* db, const StoredRecording& recording, std:
     auto statement = Statement::prepare(db, "INSERT OR REPLACE INTO voice_recordings (session_id, question, part, format, written_ms, bytes) "
                                             "VALUES (?, ?, ?, ?, ?, ?)");
     if (!statement) return statement.error();
-    if (const auto bound = statement->bind(1, recording.session_id); !bound) return bound.error();
-    if (const auto bound = statement->bind(2, recording.question); !bound) return bound.error();
-    if (const auto bound = statement->bind(3, recording.part); !bound) return bound.error();
-    if (const auto bound = statement->bind(4, recording.format); !bound) return bound.error();
-    if (const auto bound = statement->bind(5, now_ms); !bound) return bound.error();
-    if (const auto bound = statement->bind_blob(6, recording.bytes); !bound) return bound.error();
+    const auto bound = statement->bind_all(recording.session_id, recording.question, recording.part, recording.format, now_ms);
+    if (!bound) return bound.error();
+    if (const auto with_bytes = statement->bind_blob(6, recording.bytes); !with_bytes) return with_bytes.error();
     return statement->run();
 }
 
 Result<std::vector<StoredTurn>> read_turns(sqlite3* db, const std::string& id)
 {
-    auto query = Statement::prepare(db, "SELECT role, text, label, unix_ms FROM voice_turns WHERE session_id = ? ORDER BY number");
-    if (!query) return query.error();
-    if (const auto bound = query->bind(1, id); !bound) return bound.error();
-    std::vector<StoredTurn> turns;
-    for (;;) {
-        const auto row = query->step();
-        if (!row) return row.error();
-        if (!*row) return turns;
-        turns.push_back({query->text(0), query->text(1), query->text(2), query->integer(3)});
-    }
+    const auto read = [](const Statement& row) { return StoredTurn{row.text(0), row.text(1), row.text(2), row.integer(3)}; };
+    return rows_of(db, "SELECT role, text, label, unix_ms FROM voice_turns WHERE session_id = ? ORDER BY number", read, id);
 }
 
 Result<std::optional<StoredSession>> read_session(sqlite3* db, const std::string& id)
@@ -139,16 +99,8 @@ Result<std::optional<StoredSession>> read_session(sqlite3* db, const std::string
 
 Result<std::vector<StoredRecording>> read_recordings(sqlite3* db, const std::string& id)
 {
-    auto query = Statement::prepare(db, "SELECT question, part, format, bytes FROM voice_recordings WHERE session_id = ? ORDER BY question, part");
-    if (!query) return query.error();
-    if (const auto bound = query->bind(1, id); !bound) return bound.error();
-    std::vector<StoredRecording> recordings;
-    for (;;) {
-        const auto row = query->step();
-        if (!row) return row.error();
-        if (!*row) return recordings;
-        recordings.push_back({id, query->integer(0), query->integer(1), query->text(2), query->blob(3)});
-    }
+    const auto read = [&](const Statement& row) { return StoredRecording{id, row.integer(0), row.integer(1), row.text(2), row.blob(3)}; };
+    return rows_of(db, "SELECT question, part, format, bytes FROM voice_recordings WHERE session_id = ? ORDER BY question, part", read, id);
 }
 
 /// All of `work`, or nothing.
@@ -177,15 +129,21 @@ private:
 
 }  // namespace
 
-MemoryRepository::MemoryRepository(Database& database, MemoryLimits limits)
-    : database_(database), limits_(limits), queued_bytes_(std::make_shared<std::atomic<std::int64_t>>(0))
+MemoryRepository::MemoryRepository(Database& database, MemoryLimits limits, Counter* dropped)
+    : database_(database), limits_(limits), dropped_(dropped), queued_bytes_(std::make_shared<std::atomic<std::int64_t>>(0))
 {
+}
+
+bool MemoryRepository::write(std::function<Result<void>(sqlite3*)> job)
+{
+    const bool queued = database_.post(std::move(job));
+    if (!queued && dropped_) dropped_->add();
+    return queued;
 }
 
 bool MemoryRepository::append(std::string session_id, std::string kind, std::vector<StoredTurn> turns)
 {
-    return database_.post([id = std::move(session_id), kind = std::move(kind), turns = std::move(turns), limits = limits_,
-                           now = unix_ms_now()](sqlite3* db) {
+    return write([id = std::move(session_id), kind = std::move(kind), turns = std::move(turns), limits = limits_, now = unix_ms_now()](sqlite3* db) {
         return in_transaction(db, [&]() -> Result<void> {
             if (const auto used = use_session(db, id, kind, now, limits.sessions_max); !used) return used.error();
             return append_turns(db, id, turns, limits.turns_max);
@@ -195,8 +153,7 @@ bool MemoryRepository::append(std::string session_id, std::string kind, std::vec
 
 bool MemoryRepository::set_state(std::string session_id, std::string kind, std::string state)
 {
-    return database_.post([id = std::move(session_id), kind = std::move(kind), state = std::move(state), limits = limits_,
-                           now = unix_ms_now()](sqlite3* db) {
+    return write([id = std::move(session_id), kind = std::move(kind), state = std::move(state), limits = limits_, now = unix_ms_now()](sqlite3* db) {
         return in_transaction(db, [&]() -> Result<void> {
             if (const auto used = use_session(db, id, kind, now, limits.sessions_max); !used) return used.error();
             const auto set = change(db, "UPDATE voice_sessions SET state = ? WHERE id = ?", state, id);
@@ -213,7 +170,7 @@ bool MemoryRepository::keep_recording(StoredRecording recording)
     if (queued->total() > limits_.recording_bytes_max) return false;
     // Shared: jobs are copyable, and a recording is large.
     const auto shared = std::make_shared<const StoredRecording>(std::move(recording));
-    return database_.post([shared, queued, limits = limits_, now = unix_ms_now()](sqlite3* db) {
+    return write([shared, queued, limits = limits_, now = unix_ms_now()](sqlite3* db) {
         return in_transaction(db, [&]() -> Result<void> {
             if (const auto used = use_session(db, shared->session_id, "", now, limits.sessions_max); !used) return used.error();
             if (const auto written = write_recording(db, *shared, now); !written) return written.error();
@@ -224,7 +181,7 @@ bool MemoryRepository::keep_recording(StoredRecording recording)
 
 bool MemoryRepository::drop_recordings(std::string session_id, std::int64_t question)
 {
-    return database_.post([id = std::move(session_id), question](sqlite3* db) -> Result<void> {
+    return write([id = std::move(session_id), question](sqlite3* db) -> Result<void> {
         const auto dropped = change(db, "DELETE FROM voice_recordings WHERE session_id = ? AND question = ?", id, question);
         if (!dropped) return dropped.error();
         return {};

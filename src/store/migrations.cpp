@@ -97,16 +97,32 @@ constexpr const char* steps[] = {
     ) STRICT;
     CREATE INDEX voice_recordings_by_age ON voice_recordings (written_ms);
     )sql",
+    // 4: transcripts of conversations. `heard` is what of `text` the loudspeaker played; ended_ms 0: it still runs.
+    R"sql(
+    CREATE TABLE conversations (
+        id           TEXT PRIMARY KEY NOT NULL,
+        user         TEXT NOT NULL DEFAULT '',
+        character_id TEXT NOT NULL DEFAULT '',
+        started_ms   INTEGER NOT NULL,
+        ended_ms     INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX conversations_by_start ON conversations (started_ms);
+    CREATE INDEX conversations_by_user ON conversations (user);
+    CREATE TABLE lines (
+        conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        number          INTEGER NOT NULL,
+        item_id         TEXT NOT NULL,
+        role            TEXT NOT NULL,
+        text            TEXT NOT NULL,
+        heard           TEXT NOT NULL,
+        cut             INTEGER NOT NULL DEFAULT 0,
+        heard_ms        INTEGER NOT NULL DEFAULT 0,
+        audio_ms        INTEGER NOT NULL DEFAULT 0,
+        unix_ms         INTEGER NOT NULL,
+        PRIMARY KEY (conversation_id, number)
+    ) STRICT, WITHOUT ROWID;
+    )sql",
 };
-
-Result<std::int64_t> ask_number(sqlite3* db, std::string_view sql)
-{
-    auto query = Statement::prepare(db, sql);
-    if (!query) return query.error();
-    const auto row = query->step();
-    if (!row) return row.error();
-    return query->integer(0);
-}
 
 Result<void> migrate_one(sqlite3* db)
 {

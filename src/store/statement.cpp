@@ -116,6 +116,16 @@ std::string Statement::blob(int column) const
     return std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)));
 }
 
+Result<std::int64_t> ask_number(sqlite3* db, std::string_view sql)
+{
+    auto query = Statement::prepare(db, sql);
+    if (!query) return query.error();
+    if (const auto row = query->step(); !row) return row.error();
+    return query->integer(0);
+}
+
+std::int64_t rows_changed(sqlite3* db) { return sqlite3_changes(db); }
+
 Result<Transaction> Transaction::begin(sqlite3* db)
 {
     const auto begun = execute(db, "BEGIN IMMEDIATE");

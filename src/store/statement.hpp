@@ -5,7 +5,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -31,6 +33,15 @@ public:
     Result<void> bind(int parameter, double number);
     /// Not copied: `bytes` outlive the statement, or its next bind.
     Result<void> bind_blob(int parameter, std::string_view bytes);
+    /// All parameters, in order.
+    template <class... Values>
+    Result<void> bind_all(const Values&... values)
+    {
+        Result<void> bound;
+        int parameter = 0;
+        ((bound = bound ? bind(++parameter, values) : bound), ...);
+        return bound;
+    }
 
     Result<bool> step();  ///< true: there is a row
     Result<void> run();   ///< steps to the end, then ready to be bound again
@@ -48,6 +59,40 @@ private:
     Result<void> outcome(int code) const;
     std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
+
+/// The first column of a query's one row.
+Result<std::int64_t> ask_number(sqlite3* db, std::string_view sql);
+
+/// The number of rows that the last statement changed.
+std::int64_t rows_changed(sqlite3* db);
+
+/// Runs SQL with these parameters; the number of rows it changed.
+template <class... Values>
+Result<std::int64_t> change(sqlite3* db, std::string_view sql, const Values&... values)
+{
+    auto statement = Statement::prepare(db, sql);
+    if (!statement) return statement.error();
+    if (const auto bound = statement->bind_all(values...); !bound) return bound.error();
+    if (const auto run = statement->run(); !run) return run.error();
+    return rows_changed(db);
+}
+
+/// What `read(row)` makes of each row of a query with these parameters.
+template <class Read, class... Values>
+auto rows_of(sqlite3* db, std::string_view sql, const Read& read, const Values&... values)
+    -> Result<std::vector<std::invoke_result_t<const Read&, const Statement&>>>
+{
+    auto query = Statement::prepare(db, sql);
+    if (!query) return query.error();
+    if (const auto bound = query->bind_all(values...); !bound) return bound.error();
+    std::vector<std::invoke_result_t<const Read&, const Statement&>> rows;
+    for (;;) {
+        const auto row = query->step();
+        if (!row) return row.error();
+        if (!*row) return rows;
+        rows.push_back(read(*query));
+    }
+}
 
 /// BEGIN IMMEDIATE … COMMIT; leaving the scope without commit() rolls back.
 class Transaction {

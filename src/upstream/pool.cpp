@@ -4,8 +4,6 @@
 #include "repartee/net/deadline.hpp"
 #include "repartee/realtime/event_type.hpp"
 
-#include <algorithm>
-
 namespace repartee::upstream {
 namespace {
 
@@ -13,6 +11,14 @@ Instant now() { return std::chrono::steady_clock::now(); }
 
 // A conversation that begins shall not share its first milliseconds with the opening of the next one's connection.
 constexpr milliseconds refill_pause{20};
+
+/// Whether a session that nobody looked at for a moment is still one: an end that has arrived may lie unread.
+bool is_alive(WebSocketUpstream& upstream)
+{
+    while (const auto event = upstream.try_receive())
+        if (realtime::peek_type(*event) == "error") return false;
+    return upstream.is_open();
+}
 
 std::string model_query(const std::string& model) { return "model=" + net::percent_encode(model); }
 
@@ -41,6 +47,7 @@ bool Pool::is_ready() const { return !breaker_.refusal(now()); }
 
 Task<Opened> Pool::open(std::string query)
 {
+    const Instant began = now();
     auto opened = co_await open_upstream(endpoint_, std::move(query), tls_.get(), metrics_);
     if (opened) {
         breaker_.on_success();
@@ -49,7 +56,7 @@ Task<Opened> Pool::open(std::string query)
     const Error& error = opened.error();
     metrics_.count_error(error.code);
     log::warn("upstream.connect_failed", {{"peer", endpoint_.url.host}, {"code", name(error.code)}, {"message", error.message}});
-    breaker_.on_failure(error, now(), std::uniform_real_distribution<>()(random_));
+    breaker_.on_failure(error, began, now(), std::uniform_real_distribution<>()(random_));
     co_return std::move(opened);
 }
 
@@ -133,15 +140,18 @@ Task<Lease> Pool::lease(LeaseRequest request)
         warm->leased = true;
         warm->opened.upstream->cancel_receive();
         co_await warm->released.wait();
-        if (!warm->opened.upstream->is_open()) continue;
+        const milliseconds age = std::chrono::duration_cast<milliseconds>(now() - warm->opened_at);
+        if (age >= settings_.warm_age || !is_alive(*warm->opened.upstream)) continue;
         metrics_.upstream_lease_warm.add();
         Lease lease;
         lease.upstream = std::move(warm->opened.upstream);
         lease.session_created = std::move(warm->opened.session_created);
         lease.warm = true;
+        lease.age = age;
         co_return std::move(lease);
     }
-    if (const auto refusal = breaker_.refusal(now())) co_return *refusal;
+    const auto refusal = breaker_.refusal(now());
+    if (refusal && !(request.recovers && breaker_.take_probe(now()))) co_return *refusal;
     metrics_.upstream_lease_cold.add();
     std::string query = "intent=transcription";
     if (!request.transcription) query = model_query(configured ? settings_.model : request.model);

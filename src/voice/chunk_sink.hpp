@@ -3,7 +3,6 @@
 #include "repartee/engine/reply.hpp"
 #include "repartee/net/websocket.hpp"
 
-#include <memory>
 #include <optional>
 #include <string>
 

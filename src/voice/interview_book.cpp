@@ -1,8 +1,7 @@
-#include "door.hpp"
-
 #include "repartee/base/clock.hpp"
 #include "repartee/base/ids.hpp"
 #include "repartee/base/log.hpp"
+#include "repartee/net/door.hpp"
 #include "repartee/voice/interview.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -27,7 +26,7 @@ constexpr std::chrono::milliseconds database_limit{5'000};
 struct InterviewBook::State {
     struct Waiter {
         asio::any_io_executor executor;
-        std::weak_ptr<Awaited<bool>> awaited;
+        std::weak_ptr<net::Awaited<bool>> awaited;
     };
 
     struct Entry {
@@ -83,7 +82,7 @@ struct InterviewBook::State {
 
     void wake_waiters(Entry& entry)
     {
-        for (Waiter& waiter : std::exchange(entry.waiters, {})) bring(door, waiter.executor, std::move(waiter.awaited), true);
+        for (Waiter& waiter : std::exchange(entry.waiters, {})) net::bring(door, waiter.executor, std::move(waiter.awaited), true);
     }
 
     /// The database has what leaves here.
@@ -124,8 +123,8 @@ struct InterviewBook::State {
     {
         using Loaded = Result<std::optional<StoredSession>>;
         const auto executor = co_await asio::this_coro::executor;
-        const auto awaited = std::make_shared<Awaited<Loaded>>(executor);
-        auto done = [state, executor, to = std::weak_ptr(awaited)](Loaded loaded) { bring(state->door, executor, to, std::move(loaded)); };
+        const auto awaited = std::make_shared<net::Awaited<Loaded>>(executor);
+        auto done = [state, executor, to = std::weak_ptr(awaited)](Loaded loaded) { net::bring(state->door, executor, to, std::move(loaded)); };
         if (!state->repository.load(id, std::move(done))) co_return busy_database();
         const Instant deadline = Clock::now() + database_limit;
         const bool came = co_await awaited->came.wait_until(deadline);
@@ -141,8 +140,10 @@ struct InterviewBook::State {
     static Task<Parts> load_parts(std::shared_ptr<State> state, std::string id)
     {
         const auto executor = co_await asio::this_coro::executor;
-        const auto awaited = std::make_shared<Awaited<Result<Parts>>>(executor);
-        auto done = [state, executor, to = std::weak_ptr(awaited)](Result<Parts> loaded) { bring(state->door, executor, to, std::move(loaded)); };
+        const auto awaited = std::make_shared<net::Awaited<Result<Parts>>>(executor);
+        auto done = [state, executor, to = std::weak_ptr(awaited)](Result<Parts> loaded) {
+            net::bring(state->door, executor, to, std::move(loaded));
+        };
         if (!state->repository.load_recordings(id, std::move(done))) co_return busy_database();
         const Instant deadline = Clock::now() + database_limit;
         const bool came = co_await awaited->came.wait_until(deadline);
@@ -154,7 +155,7 @@ struct InterviewBook::State {
 
     store::MemoryRepository& repository;
     const std::size_t sessions_max;
-    Door door;
+    net::Door door;
     std::mutex mutex;
     std::map<std::string, Entry> entries;
 };
@@ -188,7 +189,7 @@ Task<InterviewBook::Held> InterviewBook::take(std::string session_id)
     held.session_id = session_id;
     bool parts_stored = false;
     for (;;) {
-        const auto awaited = std::make_shared<Awaited<bool>>(executor);
+        const auto awaited = std::make_shared<net::Awaited<bool>>(executor);
         bool known = false, taken = false;
         {
             const std::lock_guard lock(state->mutex);

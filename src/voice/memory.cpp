@@ -1,9 +1,8 @@
 #include "repartee/voice/memory.hpp"
 
-#include "door.hpp"
-
 #include "repartee/base/clock.hpp"
 #include "repartee/base/log.hpp"
+#include "repartee/net/door.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -90,7 +89,7 @@ struct Memory::State {
 
     store::MemoryRepository& repository;
     const MemorySettings settings;
-    Door door;
+    net::Door door;
     std::mutex mutex;
     std::list<Entry> entries;  ///< the longest unused first
     std::unordered_map<std::string, std::list<Entry>::iterator> by_id;
@@ -103,7 +102,7 @@ Task<std::vector<StoredTurn>> Memory::recall(std::string session_id, std::chrono
 {
     const auto executor = co_await asio::this_coro::executor;
     const auto state = state_;
-    const auto awaited = std::make_shared<Awaited<Turns>>(executor);
+    const auto awaited = std::make_shared<net::Awaited<Turns>>(executor);
     {
         // Asked for under the mutex, so that what is remembered from here on is in the entry and not in the answer.
         const std::lock_guard lock(state->mutex);
@@ -111,7 +110,7 @@ Task<std::vector<StoredTurn>> Memory::recall(std::string session_id, std::chrono
         if (entry && !entry->loading) co_return entry->turns;
         if (!entry) state->add({session_id, {}, true});
         auto done = [state, executor, session_id, to = std::weak_ptr(awaited)](Result<std::optional<StoredSession>> loaded) {
-            bring(state->door, executor, to, state->on_loaded(session_id, std::move(loaded)));
+            net::bring(state->door, executor, to, state->on_loaded(session_id, std::move(loaded)));
         };
         if (!state->repository.load(session_id, std::move(done))) {
             if (!entry) state->erase(session_id);
@@ -140,12 +139,14 @@ Task<bool> Memory::forget(std::string session_id, std::chrono::milliseconds limi
 {
     const auto executor = co_await asio::this_coro::executor;
     const auto state = state_;
-    const auto awaited = std::make_shared<Awaited<Result<bool>>>(executor);
+    const auto awaited = std::make_shared<net::Awaited<Result<bool>>>(executor);
     bool queued = false;
     {
         const std::lock_guard lock(state->mutex);
         state->erase(session_id);
-        auto done = [state, executor, to = std::weak_ptr(awaited)](Result<bool> removed) { bring(state->door, executor, to, std::move(removed)); };
+        auto done = [state, executor, to = std::weak_ptr(awaited)](Result<bool> removed) {
+            net::bring(state->door, executor, to, std::move(removed));
+        };
         queued = state->repository.remove(session_id, std::string(kind), std::move(done));
     }
     if (!queued) co_return Error{Code::busy, "The database has too much to write just now. Try again in a moment."};

@@ -4,6 +4,7 @@
 #include "lines.hpp"
 
 #include "repartee/audio/pcm.hpp"
+#include "repartee/base/clock.hpp"
 #include "repartee/base/log.hpp"
 #include "repartee/characters/persona.hpp"
 #include "repartee/engine/reply.hpp"
@@ -28,8 +29,7 @@ constexpr std::string_view class_prompt =
 
 store::StoredTurn turn(std::string role, std::string text, std::string label)
 {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return {std::move(role), std::move(text), std::move(label), std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
+    return {std::move(role), std::move(text), std::move(label), unix_ms_now()};
 }
 
 }  // namespace

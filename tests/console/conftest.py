@@ -81,6 +81,11 @@ async def say(page, text):
     await page.key("Enter")
 
 
+async def give(page, **event):
+    """As if the server had sent it; the page is `tapped`."""
+    await page.run(f"probe.socket.dispatchEvent(new MessageEvent('message', {{ data: {json.dumps(json.dumps(event))} }})); 0")
+
+
 STATE = "document.querySelector('.stage').dataset.state"
 LINES = "[...document.querySelectorAll('.line')].map((line) => [line.classList[1], line.querySelector('.words').innerText])"
 

@@ -107,25 +107,46 @@ def find(needle, haystack, start):
     return None
 
 
-def longest_gap_ms(sent, played, hz, window=480):
-    """Plays `sent` through `played` sample for sample: the longest time that something else was heard in its midst."""
+async def items(page):
+    """{item_id: samples} of all that came, each sample where `offset_ms` says that it belongs in its item; what came twice counts as it came first."""
+    starts = await page.run("probe.events.filter((event) => event.type === 'audio.start').map((event) => [event.item_id, event.offset_ms ?? 0, event.heard])")
+    ends = [heard for _, _, heard in starts[1:]] + [await page.run("probe.received.length")]
+    sizes = await page.run("probe.received.map((part) => part.byteLength / 2)")
+    hz = await page.run("probe.rate")
+    samples = await received(page)
+    found = {}
+    for (item, offset_ms, first), end in zip(starts, ends):
+        came = samples[sum(sizes[:first]):sum(sizes[:end])]
+        whole = found.get(item, samples[:0])
+        place = round(offset_ms * hz / 1000)
+        assert place <= len(whole), f"{place - len(whole)} samples of {item} did not come"
+        found[item] = numpy.concatenate([whole, came[len(whole) - place:]])
+    return found
+
+
+def gaps(sent, played, hz, window=480):
+    """Plays `sent` through `played` sample for sample: [(from, to)] in `played` where something else was heard in its midst."""
     voiced = int(numpy.flatnonzero(numpy.abs(sent) > 0.01)[0])
     place = find(sent[voiced:voiced + window], played, 0)
     assert place is not None, "the reply was not played"
-    at, longest = voiced, 0
+    at, found = voiced, []
     while at < len(sent):
         count = min(len(sent) - at, len(played) - place)
         assert count > 0, f"{len(sent) - at} samples were not played"
         differ = numpy.flatnonzero(numpy.abs(sent[at:at + count] - played[place:place + count]) > 1e-6)
         if len(differ) == 0:
             assert at + count == len(sent), f"{len(sent) - at - count} samples were not played"
-            return longest * 1000 / hz
+            return found
         at, place = at + int(differ[0]), place + int(differ[0])
         again = find(sent[at:at + window], played, place)
         assert again is not None, f"the reply breaks off after {at / hz:.2f} s"
-        longest = max(longest, again - place)
+        found.append((place, again))
         place = again
-    return longest * 1000 / hz
+    return found
+
+
+def longest_gap_ms(sent, played, hz):
+    return max((to - start for start, to in gaps(sent, played, hz)), default=0) * 1000 / hz
 
 
 def recording(path, *parts, hz=RECORDING_HZ):

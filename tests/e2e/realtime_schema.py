@@ -119,11 +119,14 @@ IDS = {**IN_RESPONSE, "content_index": COUNT}
 PART = {"part": OneOf({"type": {"audio"}, "transcript?": str, "audio?": str}, {"type": {"text"}, "text?": str})}
 PLACED_ITEM = {"previous_item_id": TEXT_OR_NULL, "item": ITEM}
 LOGPROB = OneOf([{"token": str, "logprob": float, "bytes": [int]}], None)
+# What a client needs to come back to its session: ours.
+RESUME = {"token": str, "window_ms": COUNT}
+CREATED_SESSION = {"session": OneOf(realtime_session(FORMAT, FORMAT, **{"resume?": RESUME}), {**TRANSCRIPTION_SESSION, "resume?": RESUME})}
 SESSION = {"session": OneOf(realtime_session(FORMAT, FORMAT), TRANSCRIPTION_SESSION)}
 TRANSCRIBED = "conversation.item.input_audio_transcription."
 
 EVENTS = {
-    "session.created": SESSION,
+    "session.created": CREATED_SESSION,
     "session.updated": SESSION,
     "error": {"error": {"type": str, "code?": TEXT_OR_NULL, "message": str, "param?": TEXT_OR_NULL, "event_id?": TEXT_OR_NULL}},
     "conversation.item.added": PLACED_ITEM,
@@ -166,6 +169,8 @@ EVENTS = {
     "mcp_list_tools.in_progress": {"item_id": str},
     "mcp_list_tools.completed": {"item_id": str},
     "mcp_list_tools.failed": {"item_id": str},
+    "session.resumed": {"session": {"type": {"realtime"}, "id?": str, "character_id?": str, "model?": str, "resume": RESUME}, "events_again": COUNT,
+                        "events_lost": COUNT, "audio_ms_again?": COUNT},
     "rate_limits.updated": {"rate_limits": [{"name": {"tokens", "requests"}, "limit": COUNT, "remaining": COUNT, "reset_seconds": float}]},
 }
 
@@ -174,14 +179,18 @@ EVENTS = {
 RATES = (8000, 16000, 24000, 44100, 48000)
 ANY_RATE = OneOf(*({"type": {"audio/pcm"}, "rate": Range(hz, hz)} for hz in RATES))
 CONVERSATION_SESSION = {"session": realtime_session(ANY_RATE, ANY_RATE, character_id=str, voice=str,
-                                                    pacing=OneOf({"enabled": bool, "lead_ms": COUNT}, {"enabled": bool}))}
+                                                    pacing=OneOf({"enabled": bool, "lead_ms": COUNT}, {"enabled": bool}), **{"resume?": RESUME})}
 CONVERSATION_EVENTS = {
     **EVENTS,
     "session.created": CONVERSATION_SESSION,
     "session.updated": CONVERSATION_SESSION,
-    "audio.start": {"item_id": str, "response_id": str, "content_index": COUNT, "output_rate": OneOf(*(Range(hz, hz) for hz in RATES))},
+    "session.recovering": {"code": str, "message": str, "attempt": COUNT},
+    "session.upstream_changed": {"reason": {"rotation", "recovery"}, "ms": COUNT, "model": str},
+    "session.warning": {"limit": {"session", "turn"}, "remaining_ms": COUNT},
+    "audio.start": {"item_id": str, "response_id": str, "content_index": COUNT, "output_rate": OneOf(*(Range(hz, hz) for hz in RATES)),
+                    "offset_ms?": COUNT},
     "audio.end": {"item_id": str, "audio_ms": COUNT},
-    "audio.clear": {"item_id": TEXT_OR_NULL, "audio_end_ms": COUNT, "reason": {"turn_detected", "client_cancelled"}},
+    "audio.clear": {"item_id": TEXT_OR_NULL, "audio_end_ms": COUNT, "reason": {"turn_detected", "client_cancelled", "upstream_lost", "session_ending"}},
 }
 del CONVERSATION_EVENTS["response.output_audio.delta"]  # its audio comes as binary frames
 

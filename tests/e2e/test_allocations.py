@@ -73,7 +73,9 @@ async def test_a_frame_there_and_back_allocates_nothing(tmp_path, tls, rate_hz):
             port = upstream.sockets[0].getsockname()[1]
             # What looks for changed characters every so often is no part of the conversation.
             server = repartee.Server("--set", f"realtime.url={'wss' if tls else 'ws'}://localhost:{port}/v1/realtime",
-                                     "--set", "server.threads=1", "--set", "characters.reload_interval_ms=0", environment={
+                                     "--set", "server.threads=1", "--set", "characters.reload_interval_ms=0",
+                                     # These frames come faster than they are spoken: what is kept of them would grow for many seconds.
+                                     "--set", "recovery.speech_ms_max=1000", "--set", "resume.audio_ms_max=500", environment={
                                          **counter.environment(), "REPARTEE_REALTIME__CA_FILE": str(with_certificate.certificate)})
             await loop.run_in_executor(None, server.__enter__)
             try:

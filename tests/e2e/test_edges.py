@@ -40,7 +40,6 @@ async def test_a_wrong_address_is_refused_before_the_upgrade(local, path, status
     ('{"type":"input_audio_buffer.append","audio":"###"}', "invalid_audio"),
     ('{"type":"input_audio_buffer.commit","event_id":"mine"}', "input_audio_buffer_commit_empty"),
     ('{"type":"conversation.item.retrieve","item_id":"item_none","event_id":"mine"}', "item_not_found"),
-    ('{"type":"response.cancel","event_id":"mine"}', "response_cancel_not_active"),
     (b"\x01", "invalid_audio"),
 ])
 async def test_a_mistake_is_named_and_the_session_goes_on(local, message, code):

@@ -78,6 +78,7 @@ export class Speaker extends Emitter {
   #node;
   state = { level: 0, waiting_ms: 0, cushion_ms: 0, starved: 0, dropped: 0 };
   playing = null;
+  #position = null;
 
   constructor(context) {
     super();
@@ -96,14 +97,29 @@ export class Speaker extends Emitter {
     if (this.#context.setSinkId) await this.#context.setSinkId(id);
   }
 
-  begin(item) { this.#node.port.postMessage({ item }); }
+  /// `offset_ms`: where the sound that follows begins in the item, when it has begun before.
+  begin(item, offset_ms) {
+    this.#node.port.postMessage({ item, offset: offset_ms === undefined ? undefined : Math.round((offset_ms * this.#context.sampleRate) / 1000) });
+  }
+
   play(pcm) { this.#node.port.postMessage({ pcm }, [pcm]); }
   complete(item) { this.#node.port.postMessage({ complete: item }); }
   clear() { this.#node.port.postMessage({ clear: true }); }
+  line_lost() { this.#node.port.postMessage({ line_lost: true }); }
+
+  /// { item, played_ms } of the newest item of which something has left the worklet; null before the first. On a ms that is a whole sample: what is
+  /// sent again from there has its samples where the first had them.
+  get position() {
+    if (!this.#position) return null;
+    const rate = this.#context.sampleRate;
+    const step_ms = rate % 1000 ? 10 : 1;
+    return { item: this.#position.item, played_ms: Math.floor((this.#position.samples * 1000) / rate / step_ms) * step_ms };
+  }
 
   #hear(data) {
     const ms = (samples) => (samples * 1000) / this.#context.sampleRate;
     const heard_ms = () => Math.max(0, Math.round(ms(data.samples) - this.latency_ms));
+    if (data.item) this.#position = { item: data.item, samples: data.samples };
     switch (data.what) {
       case "state":
         this.state = data;

@@ -5,6 +5,7 @@ import { Microphone, Speaker, is_secure, open_audio } from "./audio.js";
 import { Connection } from "./connection.js";
 import { Entries } from "./entries.js";
 import { EventLog } from "./event_log.js";
+import { Seen } from "./seen.js";
 import { Turns } from "./turns.js";
 import { Usage } from "./usage.js";
 
@@ -13,10 +14,14 @@ const memory_items = 24;
 const unsent_bytes_max = 512 * 1024;
 const press_min_ms = 200;
 const before_press_chunks = 12; // 240 ms: one starts to speak while one presses
+const unsent_chunks_max = 200; // 4 s: what one says while the line is away
+const passing_ms = 4000;
 const soft_errors = new Set(["response_cancel_not_active", "input_audio_buffer_commit_empty"]);
 
 /// One conversation with a character: microphone, loudspeaker and socket, and what they make of it.
-/// Emits "state", "session", "help" (the microphone's trouble), "levels" { person | character }, "played" entry, "cut" entry, "closed" { code, reason, opened }.
+/// Emits "state", "session", "help" (the microphone's trouble), "levels" { person | character }, "played" entry, "cut" entry,
+/// "closed" { code, reason, opened }, "notice" { about, key, for_ms, until }: what the status line says about the "line", the "service" or a "limit";
+/// without a key, nothing any more.
 export class Conversation extends Emitter {
   entries = new Entries();
   log = new EventLog();
@@ -34,11 +39,19 @@ export class Conversation extends Emitter {
   #connection;
   #ended = false;
   #is_lost = false;
+  #lost_session = null; // may be gone on with
+  #abandoned = false;
+  #limit = null; // which one was warned of
+  #unsent = []; // the microphone's, while the line is away
+  #seen = new Seen();
+  #deleted = new Seen();
+  #stopping = false; // the server has not confirmed yet that the reply was stopped
   #person_speaks = false;
   #awaited = false;
   #responding = false;
   #arriving = null; // the item whose sound arrives
-  #arrived_ms = 0;
+  #arriving_ms = 0; // where the next of it begins
+  #arrived_ms = 0; // how far it has come; after a lost line, some of it twice
   #unheard_speaker = null; // without a loudspeaker: the item that would play
   #reported_at = 0;
   #pressed_at = null;
@@ -46,12 +59,14 @@ export class Conversation extends Emitter {
   #sent_ms = 0;
   #sent_at = 0;
   #wanted_turn_detection;
+  #turn_detection_unsent = false;
 
   constructor(character) {
     super();
     this.character = character;
-    this.#connection = new Connection((again) => this.address(again));
+    this.#connection = new Connection((again, back) => this.address(again, back));
     this.#connection.on("opened", ({ again }) => this.#opened(again));
+    this.#connection.on("abandoned", () => this.#abandon());
     this.#connection.on("event", ({ event, bytes }) => this.#receive(event, bytes));
     this.#connection.on("audio", (pcm) => this.#receive_audio(pcm));
     this.#connection.on("sent", ({ event, bytes }) => this.#count_sent(event, bytes));
@@ -85,8 +100,16 @@ export class Conversation extends Emitter {
     return query;
   }
 
-  address(again = false) {
-    return `/ws/conversations/${encodeURIComponent(this.character.id)}?${this.query(again)}`;
+  address(again = false, back = null) {
+    return `/ws/conversations/${encodeURIComponent(this.character.id)}?${back ? this.#return_query(back) : this.query(again)}`;
+  }
+
+  #return_query({ resume, last_event }) {
+    const query = new URLSearchParams({ resume });
+    if (last_event) query.set("last_event", last_event);
+    const position = this.#speaker?.position;
+    if (position) query.set("played", `${position.item}:${position.played_ms}`);
+    return query;
   }
 
   async start() {
@@ -161,6 +184,7 @@ export class Conversation extends Emitter {
     const playing = this.#speaker?.playing;
     if (!playing && !this.#responding && !this.#unheard_speaker) return;
     this.#speaker?.clear();
+    this.#stopping = true;
     this.send({ type: "response.cancel" });
   }
 
@@ -207,7 +231,7 @@ export class Conversation extends Emitter {
 
   set_turn_detection(turn_detection) {
     this.#wanted_turn_detection = turn_detection;
-    this.send({ type: "session.update", session: { type: "realtime", audio: { input: { turn_detection } } } });
+    this.#turn_detection_unsent = !this.send({ type: "session.update", session: { type: "realtime", audio: { input: { turn_detection } } } });
   }
 
   end() {
@@ -215,6 +239,7 @@ export class Conversation extends Emitter {
     this.#ended = true;
     this.#connection.close();
     this.#release();
+    for (const about of ["line", "service", "limit"]) this.#notice(about);
     this.#show_state();
   }
 
@@ -227,7 +252,10 @@ export class Conversation extends Emitter {
       if (this.#before_press.length > before_press_chunks) this.#before_press.shift();
       return;
     }
-    if (this.session) this.#send_audio(pcm);
+    if (this.session) return this.#send_audio(pcm);
+    if (!this.#lost_session) return;
+    this.#unsent.push(pcm);
+    if (this.#unsent.length > unsent_chunks_max) this.#unsent.shift();
   }
 
   #send_audio(pcm) {
@@ -280,7 +308,8 @@ export class Conversation extends Emitter {
     this.traffic.down_frames++;
     this.log.audio("in", bytes, this.#arriving);
     this.turns.first_bytes(this.#arriving, performance.now());
-    this.#arrived_ms += (bytes / 2 / this.rate) * 1000;
+    this.#arriving_ms += (bytes / 2 / this.rate) * 1000;
+    this.#arrived_ms = Math.max(this.#arrived_ms, this.#arriving_ms);
     this.#speaker?.play(pcm);
   }
 
@@ -300,6 +329,11 @@ export class Conversation extends Emitter {
   #receive(event, bytes) {
     this.traffic.text_down_bytes += bytes;
     this.log.add("in", event, bytes);
+    // What may not have arrived before the line was lost is told again.
+    if (event.event_id) {
+      if (this.#seen.has(event.event_id)) return;
+      this.#seen.add(event.event_id);
+    }
     this.#handlers[event.type]?.call(this, event);
     this.#show_state();
   }
@@ -307,23 +341,38 @@ export class Conversation extends Emitter {
   #handlers = {
     "session.created": ({ session }) => this.#set_session(session),
     "session.updated": ({ session }) => this.#set_session({ ...this.session, ...session }),
+    "session.resumed": (event) => this.#resumed(event),
+    "session.recovering": () => this.#notice("service", "notice.recovering"),
+    "session.upstream_changed": ({ reason }) => this.#notice("service", reason === "rotation" ? "notice.rotated" : "notice.recovered", { for_ms: passing_ms }),
+    "session.warning": ({ limit, remaining_ms }) => {
+      const key = { session: "notice.limit_session", idle: "notice.limit_idle", turn: "notice.limit_turn" }[limit] ?? "notice.limit";
+      this.#limit = limit;
+      this.#notice("limit", key, { for_ms: remaining_ms, until: performance.now() + remaining_ms });
+    },
 
     "input_audio_buffer.speech_started": ({ item_id }) => {
       this.#person_speaks = true;
+      this.#limit_passed("idle");
       this.entries.place(item_id, "user", null);
     },
     "input_audio_buffer.speech_stopped": ({ audio_end_ms }) => {
       this.#person_speaks = false;
+      this.#limit_passed("turn");
       this.#awaited = true;
       this.turns.speech_ended(performance.now(), this.#when_quiet(audio_end_ms));
     },
     "input_audio_buffer.committed": ({ item_id, previous_item_id }) => {
+      this.#limit_passed("turn");
       this.entries.place(item_id, "user", previous_item_id);
       this.entries.change(item_id, { status: "spoken" });
     },
     "conversation.item.added": ({ item, previous_item_id }) => {
       if (item.type !== "message" || (item.role !== "user" && item.role !== "assistant") || item.id.startsWith("memory_")) return;
       this.entries.place(item.id, item.role === "user" ? "user" : "character", previous_item_id);
+    },
+    "conversation.item.deleted": ({ item_id }) => {
+      this.#deleted.add(item_id);
+      this.entries.remove(item_id);
     },
     "conversation.item.input_audio_transcription.delta": ({ item_id, delta }) => {
       const entry = this.entries.find(item_id);
@@ -334,6 +383,7 @@ export class Conversation extends Emitter {
 
     "response.created": ({ response }) => {
       this.#responding = true;
+      this.#limit_passed("idle");
       this.turns.response_created(response.id, performance.now());
     },
     "response.output_audio_transcript.delta": ({ item_id, delta }) => this.#add_words(item_id, delta),
@@ -341,34 +391,39 @@ export class Conversation extends Emitter {
     "response.output_audio_transcript.done": ({ item_id, transcript }) => this.entries.change(item_id, { text: transcript, status: "done" }),
     "response.output_text.done": ({ item_id, text }) => this.entries.change(item_id, { text, status: "done" }),
     "response.done": ({ response }) => {
-      this.#responding = false;
+      this.#responding = this.#stopping = false;
       this.turns.response_done(response.id, response.status);
       this.usage.add(response.usage);
       if (response.status !== "completed" || !response.output?.length) this.#awaited = false;
       const failure = response.status_details?.error;
-      if (response.status === "failed") this.entries.note(t("talk.reply_failed", { cause: failure?.message ?? failure?.code ?? "" }), "error");
+      // The service went away in its midst; the reply is finished, or given anew, by the next one.
+      if (response.status === "failed" && failure?.code !== "upstream_lost") this.entries.note(t("talk.reply_failed", { cause: failure?.message ?? failure?.code ?? "" }), "error");
       this.emit("turns");
     },
 
-    "audio.start": ({ item_id, response_id }) => {
+    "audio.start": ({ item_id, response_id, offset_ms }) => {
+      if (this.#arriving !== item_id) this.#arrived_ms = 0;
       this.#arriving = item_id;
-      this.#arrived_ms = 0;
-      this.entries.place(item_id, "character", null);
+      this.#arriving_ms = offset_ms ?? 0;
+      const entry = this.entries.place(item_id, "character", null);
+      // It was not cut off after all.
+      if (entry.cut_ms !== null) this.entries.change(item_id, { cut_ms: null });
       this.turns.audio_started(response_id, item_id);
-      if (this.#speaker) this.#speaker.begin(item_id);
+      if (this.#speaker) this.#speaker.begin(item_id, offset_ms);
       else this.#unheard_speaker = item_id;
     },
     "audio.end": ({ item_id, audio_ms }) => {
       this.#speaker?.complete(item_id);
       this.#unheard_speaker = null;
       const entry = this.entries.find(item_id);
-      if (!entry) return;
+      if (!entry || entry.audio_ms !== null) return;
       this.entries.change(item_id, { audio_ms });
       this.entries.learn_pace(entry, audio_ms);
     },
     "audio.clear": ({ item_id, audio_end_ms }) => {
       this.#speaker?.clear();
       this.#unheard_speaker = null;
+      this.#stopping = false;
       this.#cut(item_id, audio_end_ms);
     },
 
@@ -386,6 +441,7 @@ export class Conversation extends Emitter {
   }
 
   #add_words(item_id, delta) {
+    if (this.#deleted.has(item_id)) return;
     const entry = this.entries.place(item_id, "character", null);
     this.entries.change(item_id, { text: entry.text + delta });
   }
@@ -413,23 +469,57 @@ export class Conversation extends Emitter {
     this.#is_lost = false;
     this.#sent_ms = 0;
     this.#sent_at = performance.now();
-    this.#person_speaks = this.#awaited = this.#responding = false;
+    this.#person_speaks = this.#awaited = this.#responding = this.#stopping = this.#turn_detection_unsent = false;
     if (!again) return;
+    this.#notice("line");
     for (const { who, text } of this.entries.memory(memory_items)) {
       const role = who === "user" ? "user" : "assistant";
       const id = `memory_${crypto.getRandomValues(new Uint32Array(3)).join("").slice(0, 20)}`;
       this.send({ type: "conversation.item.create", item: { id, type: "message", role, content: [{ type: role === "user" ? "input_text" : "output_text", text }] } });
     }
     if (this.#wanted_turn_detection !== undefined) this.set_turn_detection(this.#wanted_turn_detection);
-    this.entries.note(t("talk.back"), "line");
+    this.entries.note(t(this.#abandoned ? "talk.anew" : "talk.back"), "line");
+    this.#abandoned = false;
+  }
+
+  /// The same conversation, on another connection.
+  #resumed({ session, events_lost }) {
+    this.log.mark("connection.returned", {});
+    this.#is_lost = false;
+    this.#set_session({ ...this.#lost_session, ...session });
+    this.#lost_session = null;
+    for (const pcm of this.#unsent.splice(0)) this.#send_audio(pcm);
+    if (this.#stopping) this.send({ type: "response.cancel" });
+    if (this.#turn_detection_unsent) this.set_turn_detection(this.#wanted_turn_detection);
+    this.#notice("line", events_lost ? "notice.returned_with_loss" : "notice.returned", { for_ms: passing_ms });
   }
 
   #lost(how) {
     this.log.mark("connection.lost", how);
-    const first = this.session !== null;
-    this.#is_lost = true;
-    this.session = null;
-    this.#pressed_at = null;
+    if (!this.#is_lost) {
+      this.#is_lost = true;
+      this.#pressed_at = null;
+      this.#lost_session = how.returns ? this.session : null;
+      this.#speaker?.line_lost();
+      if (how.returns) this.#notice("line", "talk.lost");
+      else this.#break_off(this.session !== null);
+      this.session = null;
+    }
+    this.#show_state();
+    this.emit("session");
+  }
+
+  /// The conversation at the server is over; what was said in it stays on the page.
+  #abandon() {
+    this.log.mark("connection.abandoned", {});
+    this.#abandoned = true;
+    this.#lost_session = null;
+    this.#unsent = [];
+    this.#break_off(true);
+    this.#show_state();
+  }
+
+  #break_off(told) {
     this.#unheard_speaker = null;
     this.#person_speaks = this.#awaited = this.#responding = false;
     if (this.#arriving && this.entries.find(this.#arriving)?.audio_ms === null) {
@@ -437,17 +527,20 @@ export class Conversation extends Emitter {
       this.#speaker?.complete(this.#arriving);
       this.#cut(this.#arriving, Math.round(this.#arrived_ms));
     }
+    this.#arriving = null;
     for (const entry of this.entries.list.filter((one) => one.who === "user" && one.status === "open" && !one.text)) this.entries.remove(entry.id);
-    if (first) this.entries.note(t("talk.lost"), "line");
-    this.#show_state();
-    this.emit("session");
+    this.#notice("line");
+    this.#notice("service");
+    this.#notice("limit");
+    if (told) this.entries.note(t("talk.lost"), "line");
   }
 
   #closed(how) {
     this.log.mark("connection.closed", how);
     this.#ended = true;
-    this.session = null;
+    this.session = this.#lost_session = null;
     this.#release();
+    for (const about of ["line", "service", "limit"]) this.#notice(about);
     this.#show_state();
     this.emit("closed", how);
   }
@@ -455,6 +548,16 @@ export class Conversation extends Emitter {
   #release() {
     this.#microphone?.close();
     if (this.#context && this.#context.state !== "closed") this.#context.close();
+  }
+
+  #notice(about, key = null, more = {}) {
+    this.emit("notice", { about, key, ...more });
+  }
+
+  #limit_passed(limit) {
+    if (this.#limit !== limit) return;
+    this.#limit = null;
+    this.#notice("limit");
   }
 
   #set_trouble(trouble) {

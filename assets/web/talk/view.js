@@ -7,6 +7,7 @@ import { Conversation } from "./conversation.js";
 import { Dock } from "./dock.js";
 import { microphone_help } from "./help.js";
 import { Ribbon } from "./ribbon.js";
+import { StatusLine } from "./status_line.js";
 import { Transcript } from "./transcript.js";
 
 function style(name) {
@@ -20,6 +21,8 @@ function style(name) {
 /// What to say about a connection that ended for good.
 async function verdict(character, { code, reason, opened }) {
   if (code === 1000) return { text: t("talk.ended") };
+  if (code === 4001) return { text: t("closed.elsewhere") };
+  if (code === 1001 && reason === "timeout") return { text: t("closed.limit") };
   if (opened) return { text: reason === "idle_timeout" ? t("closed.idle") : t("closed.code", { code, reason: reason || "–" }) };
   // A page does not get to see why an upgrade was refused; plain requests do.
   try {
@@ -109,8 +112,9 @@ class View {
     const conversation = (this.#conversation = new Conversation(this.#character));
     const transcript = new Transcript(conversation, this.#words.name);
     const dock = new Dock(conversation, () => this.#finish());
-    this.#parts = [transcript, dock];
-    this.middle.replaceChildren(transcript.element, transcript.announcer, dock.element);
+    const status = new StatusLine(conversation);
+    this.#parts = [transcript, dock, status];
+    this.middle.replaceChildren(...status.elements, transcript.element, transcript.announcer, dock.element);
     this.#suggest(conversation, transcript);
     conversation.on("state", () => this.#show_state());
     conversation.on("session", dock.show);

@@ -3,6 +3,8 @@
 #include "repartee/characters/catalogue.hpp"
 #include "repartee/conversation/session.hpp"
 #include "repartee/net/websocket.hpp"
+#include "repartee/relay/archive.hpp"
+#include "repartee/relay/directory.hpp"
 #include "repartee/relay/relay.hpp"
 #include "repartee/providers/roles.hpp"
 #include "repartee/upstream/upstream.hpp"
@@ -43,6 +45,18 @@ struct Settings {
     std::size_t body_bytes_max = 1 << 20;    ///< of every request but an upload
     std::size_t uploads_bytes_max = 256 << 20;  ///< of all uploads under way together; more are answered with 503
     milliseconds body_limit{30'000};
+    /// Clients that come back.
+    struct Resume {
+        milliseconds window{60'000};         ///< 0: off
+        std::size_t waiting_max = 1'000, events_bytes_max = 256 << 10;
+    } resume;
+    /// Tries to get another upstream for a conversation that has lost its own.
+    struct Recovery {
+        int attempts_max = 16;
+        milliseconds backoff_min{50}, backoff_max{2'000};
+        milliseconds limit{20'000};          ///< of all together
+        bool spoken_line = true;             ///< when they fail, the client hears so too
+    } recovery;
 };
 
 /// One a process: shared by all workers, thread-safe.
@@ -50,12 +64,14 @@ struct Shared {
     Settings settings;
     characters::Catalogue catalogue;
     Metrics metrics;
+    relay::Directory directory;                      ///< conversations that a client may come back to
     std::atomic<bool> draining{false};
     std::atomic<std::int64_t> sessions{0};
     std::atomic<std::size_t> upload_bytes{0};        ///< of permits in force
     // Made when the database is open, gone before it is closed.
     std::unique_ptr<voice::Memory> memory;
     std::unique_ptr<voice::InterviewBook> interviews;
+    std::unique_ptr<relay::Archive> archive;                   ///< null: neither transcripts nor recordings are kept
     std::unique_ptr<voice::DebugRecordings> debug_recordings;  ///< null: listen.debug is off
     voice::ReplyShelf shelf{64 << 20, milliseconds(600'000)};
 };

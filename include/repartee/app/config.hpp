@@ -4,8 +4,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -48,6 +46,28 @@ struct Config {
         std::int64_t message_bytes_max = 16 << 20;
     } realtime;
 
+    /// A service that takes over when the one before cannot be had. In use with an url or a key; what is empty is as realtime_services() says.
+    struct OtherRealtime {
+        std::string url;
+        std::string api_key;               ///< secret; OPENAI_API_KEY fills it when empty and url is at api.openai.com
+        std::string organization, project;
+        std::string model;
+        std::string ca_file;
+    } realtime_2, realtime_3;
+
+    /// When the connection to the service is lost, or comes near the service's limit of a session's age.
+    struct Recovery {
+        bool enabled = true;
+        std::int64_t rotate_age_ms = 3'000'000, rotate_force_age_ms = 3'480'000;  ///< 0: off
+        std::int64_t attempts_max = 16;
+        std::int64_t backoff_min_ms = 50, backoff_max_ms = 2'000;
+        std::int64_t limit_ms = 20'000;
+        std::int64_t speech_ms_max = 30'000;
+        bool spoken_line = true;           ///< when nothing helps, the client hears so too
+        std::int64_t replay_tokens_max = 6'000, items_max = 400;
+        bool local_last = false;           ///< the engine built in stands behind the services
+    } recovery;
+
     struct Conversation {
         std::int64_t input_rate_hz = 16'000, output_rate_hz = 24'000;
         std::string turn_detection = "server_vad";  ///< server_vad, semantic_vad, none
@@ -57,7 +77,25 @@ struct Config {
         std::int64_t lead_ms = 400;
         bool greeting = false;             ///< the character speaks first
         std::string default_character;     ///< for /v1/realtime without &character=; empty: none
+        std::int64_t limit_ms = 0;         ///< 0: none
+        std::int64_t warning_ms = 60'000;  ///< session.warning so long before the end
     } conversation;
+
+    /// What the person's voice does to a reply. 0: off.
+    struct TurnTaking {
+        std::int64_t echo_guard_ms = 0, backchannel_ms_max = 0;
+        bool go_on_after_false_interruption = false;
+        std::int64_t idle_prompt_ms = 0, idle_prompts_max = 2;
+        std::int64_t turn_ms_max = 120'000, warning_ms = 10'000;
+    } turn_taking;
+
+    /// A client that lost its connection and comes back.
+    struct Resume {
+        std::int64_t window_ms = 60'000;   ///< 0: off
+        std::int64_t events_max = 256, events_bytes_max = 256 << 10;
+        std::int64_t audio_ms_max = 10'000;
+        std::int64_t waiting_max = 1'000;
+    } resume;
 
     struct Relay {
         std::int64_t coalesce_us = 0;
@@ -198,6 +236,16 @@ struct Config {
         std::int64_t turns_in_context = 40;
     } memory;
 
+    struct Transcripts {
+        bool enabled = true;
+        std::int64_t sessions_max = 10'000, lines_max = 2'000, age_days_max = 30;
+    } transcripts;
+
+    struct Recording {
+        bool enabled = false;
+        std::int64_t file_bytes_max = 512 << 20, total_bytes_max = 10LL << 30, age_days_max = 30;
+    } recording;
+
     struct Log {
         std::string level = "info";        ///< debug, info, warn, error, off
         std::string format = "text";       ///< text, json
@@ -208,6 +256,16 @@ struct Config {
     std::string effective_model() const;   ///< realtime.model, or local.model
     realtime::TurnDetection turn_detection() const;
 
+    /// One Realtime service, with everything that its section leaves to [realtime].
+    struct RealtimeService {
+        std::string section;               ///< "realtime", "realtime_2"
+        std::string url, api_key, organization, project, model, ca_file;
+        bool names_model = false;          ///< the section itself: what [realtime]'s service calls a model means nothing here
+    };
+    /// The services in the order they are tried; none when the engine built in speaks. Model and ca_file are [realtime]'s unless named. So are key,
+    /// organization and project, but only at the same host and port, and never from wss to ws.
+    std::vector<RealtimeService> realtime_services() const;
+
     /// One section of a role's chain.
     struct Link {
         std::string section;               ///< "llm", "llm_2"
@@ -216,8 +274,6 @@ struct Config {
     };
     /// The providers of "stt", "llm" or "tts" in the order they are tried: 1…3.
     std::vector<Link> chain(std::string_view role) const;
-    /// The first of them.
-    std::string effective_provider(std::string_view role) const { return chain(role).front().provider; }
 };
 
 /// What the command line and the surroundings contribute; later sources win: defaults, file, environment, overrides.

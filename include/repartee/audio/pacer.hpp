@@ -27,7 +27,11 @@ public:
     std::uint64_t sent() const { return sent_; }
     /// The client has thrown away what it had not played (audio.clear): the loudspeaker stands at `played`, nothing is ahead of it,
     /// so `sent` goes back to there.
-    void on_cleared(Instant now);
+    void on_cleared(Instant now) { on_cleared_at(played(now), now); }
+    /// The same, when it is known where the loudspeaker stood: at most sent().
+    void on_cleared_at(std::uint64_t position, Instant now);
+    /// When the loudspeaker reaches a position, if it does not have to wait on its way.
+    Instant time_of(std::uint64_t position) const;
 
 private:
     std::uint64_t lead_samples() const;

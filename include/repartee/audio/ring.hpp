@@ -27,13 +27,20 @@ public:
     /// Free space of `bytes` in one piece, to be filled and committed; empty when there is no room.
     std::span<std::byte> reserve(std::size_t bytes);
     void commit(std::size_t n);
+    /// The newest `n` bytes were not meant.
+    void take_back(std::size_t n);
 
     /// What is there, in stream order, at most `limit` bytes; valid until the next write(), reserve() or release_memory(), even when consumed.
     std::array<std::span<const std::byte>, 2> readable(std::size_t limit = static_cast<std::size_t>(-1)) const;
+    /// The same from any offset in [consumed(), written()] on; empty outside of it. For owners that keep what they have passed on: consume() lets go.
+    std::array<std::span<const std::byte>, 2> readable_at(std::uint64_t from, std::size_t limit = static_cast<std::size_t>(-1)) const;
     void consume(std::size_t n);
 
     /// Gives the memory back, when nothing is in it.
     void release_memory();
+    /// The same, and what is there moves to the smallest block that holds it: for owners that never let go of all.
+    void fit_memory();
+    std::size_t memory_bytes() const { return memory_.capacity(); }
 
 private:
     void grow_for(std::size_t more);

@@ -27,6 +27,7 @@ enum class Code {
     not_found,
     character_not_found,
     method_not_allowed,
+    resume_refused,         ///< a resume token that is unknown, used, expired, or of another conversation
     busy,                   ///< a cap (sessions, connections) is reached, or the server drains
     slow_client,            ///< the client reads more slowly than it is spoken to
     idle,                   ///< nothing was heard for the idle limit

@@ -62,6 +62,8 @@ struct Metrics {
     Counter client_frames_in, client_frames_out, client_bytes_in, client_bytes_out;
     Counter upstream_frames_in, upstream_frames_out, upstream_bytes_in, upstream_bytes_out;
     Counter upstream_connects_total, upstream_lease_warm, upstream_lease_cold, tls_resumed_total;
+    Counter upstream_fallbacks_total;  ///< times that the next Realtime service took over
+    Counter rotations_total, recoveries_total, resumes_total;  ///< upstreams replaced in time and after a loss; clients that came back
     Counter interruptions_total, responses_total, audio_dropped_bytes;
     Histogram session_start;        ///< client upgrade → session.created
     Histogram upstream_connect;     ///< TCP + TLS + upgrade + session.created
@@ -74,6 +76,7 @@ struct Metrics {
     Counter voice_chats_total, interviews_total, interviews_resumed_total, utterances_total;
     Histogram voice_chat_first_byte;  ///< upload complete → first byte of the answer
     Counter memory_writes_dropped_total;
+    Counter transcript_lines_dropped_total, recording_dropped_bytes;
     std::array<Counter, static_cast<std::size_t>(Code::internal) + 1> errors;
 
     void count_error(Code code) { errors[static_cast<std::size_t>(code)].add(); }

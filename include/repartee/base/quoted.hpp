@@ -9,6 +9,10 @@ namespace repartee {
 /// Bytes of the well-formed UTF-8 character at the start of `text`; 0 when there is none.
 std::size_t utf8_character_bytes(std::string_view text);
 bool is_utf8(std::string_view text);
+/// A byte of a character that is not its first.
+constexpr bool continues_utf8_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+/// Characters of a text that is UTF-8.
+std::size_t utf8_characters(std::string_view text);
 
 /// Whether `text` holds anything that append_quoted would escape, or a space or '=', or is empty.
 bool needs_quotes(std::string_view text);

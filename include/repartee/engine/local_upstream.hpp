@@ -44,6 +44,7 @@ public:
     Task<std::string_view> receive() override;
     std::optional<std::string_view> try_receive() override;
     awaitable<bool> wait_event() override;
+    void cancel_receive() override;
     Result<void> post(std::string_view event) override;
     Result<void> post_audio(std::span<const std::byte> first, std::span<const std::byte> second) override;
     std::size_t unsent_bytes() const override;

@@ -1,6 +1,4 @@
 #pragma once
-#include "repartee/base/error.hpp"
-
 #include <cstdint>
 #include <memory>
 #include <span>

@@ -13,6 +13,22 @@ namespace repartee::net {
 
 class TlsContext;
 
+/// A connected stream between two event loops: it belongs to none, and may go to any thread. Dropped, it closes the connection.
+class PartedStream {
+public:
+    PartedStream();
+    ~PartedStream();
+    PartedStream(PartedStream&&) noexcept;
+    PartedStream& operator=(PartedStream&&) noexcept;
+
+    bool is_open() const;
+
+private:
+    friend class ByteStream;
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
 /// One connected TCP or TLS byte stream.
 /// Not thread-safe: everything on the executor it was made with. At most one read and one write may be outstanding.
 /// Errors: Code::closed (end of stream, reset), Code::cancelled (cancel_read), Code::tls, Code::timeout.
@@ -25,6 +41,8 @@ public:
 
     /// Takes over an accepted or connected native socket (TCP). Sets TCP_NODELAY.
     static ByteStream adopt_tcp(asio::any_io_executor executor, int native_socket);
+    /// Goes on with a stream that was taken out of another event loop; called on the thread of the new one.
+    static ByteStream join(asio::any_io_executor executor, PartedStream parted);
     /// TCP connect by name or address, time-limited over resolve and connect together. A stop ends it at once with Code::cancelled.
     static Task<ByteStream> connect(std::string host, std::string port, std::chrono::milliseconds limit, std::stop_token stop = {});
 
@@ -53,7 +71,14 @@ public:
     awaitable<bool> wait_writable();
     /// Ends the wait to be readable as if something had come, so that what the event loop did not tell is found.
     void look_again();
+    /// Of what was written: not acknowledged by the peer's side yet, TLS's own bytes included.
+    std::size_t unacknowledged_bytes() const;
     bool is_awaited() const;  ///< somebody is in wait_readable() or read_some()
+
+    /// Takes the stream out of its event loop, with all that TLS holds. Nothing may be outstanding; this object is empty then.
+    PartedStream part();
+    /// Held until the connection is closed, whichever event loop it is on by then.
+    void keep(std::shared_ptr<void> companion);
 
     /// Ends an outstanding read with Code::cancelled; no byte is lost, the stream stays usable.
     void cancel_read();

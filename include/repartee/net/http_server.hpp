@@ -28,11 +28,15 @@ struct HttpLimits {
     BodyGate body_gate{};  ///< none: body_bytes_max and body_limit for all
 };
 
-/// What a handler decides for an upgrade request: become a WebSocket (with this subprotocol, run this), or answer like any other request.
+/// What a handler decides for an upgrade request: become a WebSocket (with this subprotocol) that is run or handed over, or answer like
+/// any other request.
 struct Upgrade {
     std::string subprotocol;  ///< one the client offered, or empty
     WebSocketLimits limits;
-    std::function<awaitable<void>(WebSocket)> run;
+    std::function<awaitable<void>(WebSocket)> run{};
+    /// When set, instead of run: takes the connection out of this event loop, and serve_http() is done with it. Destroyed uncalled when the client is
+    /// gone before the handshake's answer was sent.
+    std::function<void(PartedWebSocket)> hand_over{};
 };
 using Reply = std::variant<Response, Upgrade>;
 using Handler = std::function<awaitable<Reply>(Request)>;

@@ -19,5 +19,7 @@ struct Url {
 Result<Url> parse_url(std::string_view text);
 /// Percent-encodes everything but unreserved characters.
 std::string percent_encode(std::string_view text);
+/// Appends one byte as %XX.
+void append_percent_encoded(std::string& out, char c);
 
 }  // namespace repartee::net

@@ -21,6 +21,13 @@ struct Message {
     std::string_view text() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 };
 
+/// A client's WebSocket between two event loops, just after the opening handshake. May go to any thread; dropped, it closes the connection.
+struct PartedWebSocket {
+    PartedStream stream;
+    WebSocketLimits limits;
+    std::string early;  ///< bytes that came behind the handshake's header
+};
+
 /// A WebSocket (RFC 6455, no extensions) over a ByteStream, after the opening handshake, in either role.
 /// One read() and any number of writes may be outstanding: writes queue in call order, and what queued during a write goes out in the next one
 /// together. Pings are sent, and the limits watched, from construction to the end; silence counts only while a read() is outstanding, which is also
@@ -29,8 +36,11 @@ class WebSocket {
 public:
     enum class Role { server, client };
 
-    /// `early`: bytes that came behind the handshake's header.
-    WebSocket(ByteStream stream, Role role, WebSocketLimits limits, std::string early = {});
+    /// `early`: bytes that came behind the handshake's header. `head`: the handshake's answer, which leaves in one piece with the first frame when that is
+    /// there within a moment: a client that waits for both wakes up once.
+    WebSocket(ByteStream stream, Role role, WebSocketLimits limits, std::string early = {}, std::string head = {});
+    /// Of a server, on another event loop; called on that one's thread.
+    static WebSocket join(asio::any_io_executor executor, PartedWebSocket parted);
     ~WebSocket();
     WebSocket(WebSocket&&) noexcept;
     WebSocket& operator=(WebSocket&&) noexcept;
@@ -58,6 +68,8 @@ public:
     Task<> write_binary(std::span<const std::byte> bytes);
     /// Bytes queued or in flight that the socket has not taken yet.
     std::size_t unsent_bytes() const;
+    /// The same, and what the peer's side has not acknowledged.
+    std::size_t unacknowledged_bytes() const;
     void cancel_read();
 
     /// Sends a close frame and waits for the peer's, bounded; then the stream is closed. Safe to call more than once, and while a read() is

@@ -10,8 +10,6 @@ namespace repartee::providers {
 /// The first `characters_max` characters: never a part of one.
 std::string_view cut(std::string_view text, std::size_t characters_max);
 
-std::size_t count_characters(std::string_view text);
-
 /// One line fit to be spoken or quoted: control characters become spaces, runs of spaces one; trimmed, then cut.
 std::string one_line(std::string_view text, std::size_t characters_max);
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "repartee/base/metrics.hpp"
 #include "repartee/store/database.hpp"
 
 #include <atomic>
@@ -45,7 +46,8 @@ struct StoredRecording {
 /// thread, in the order of the calls: whoever loads sees what was written before.
 class MemoryRepository {
 public:
-    MemoryRepository(Database& database, MemoryLimits limits);
+    /// `dropped` (may be null) counts the writes that the full queue refused.
+    MemoryRepository(Database& database, MemoryLimits limits, Counter* dropped = nullptr);
 
     /// Makes the session when it is new, and keeps within turns_max and sessions_max.
     bool append(std::string session_id, std::string kind, std::vector<StoredTurn> turns);
@@ -62,8 +64,11 @@ public:
     bool prune();
 
 private:
+    bool write(std::function<Result<void>(sqlite3*)> job);
+
     Database& database_;
     MemoryLimits limits_;
+    Counter* dropped_;
     std::shared_ptr<std::atomic<std::int64_t>> queued_bytes_;  ///< of recordings that are not written yet; the queue may outlive this
 };
 

@@ -5,7 +5,6 @@
 #include "repartee/upstream/websocket_upstream.hpp"
 
 #include <list>
-#include <optional>
 #include <random>
 
 namespace repartee::upstream {

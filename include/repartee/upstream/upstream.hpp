@@ -1,4 +1,5 @@
 #pragma once
+#include "repartee/base/clock.hpp"
 #include "repartee/characters/character.hpp"
 #include "repartee/net/awaitable.hpp"
 
@@ -23,6 +24,8 @@ public:
     /// the session ends, and receive() tells why.
     virtual std::optional<std::string_view> try_receive() = 0;
     virtual awaitable<bool> wait_event() = 0;
+    /// Ends a receive() (Code::cancelled) or wait_event() that is outstanding, and nothing else: no event is lost.
+    virtual void cancel_receive() = 0;
     /// Queues one client event, which leaves at once when it can. Nothing bounds the queue but the caller: look at unsent_bytes(), await sent().
     virtual Result<void> post(std::string_view event) = 0;
     /// 24 kHz PCM16 as one append event; it lies in two parts (a ring's).
@@ -41,12 +44,16 @@ struct LeaseRequest {
     std::string model;  ///< empty: the configured one
     bool transcription = false;  ///< a session that only transcribes (`intent=transcription`): it has no model
     std::shared_ptr<const characters::Character> character;  ///< may be null; only the local engine looks at it
+    bool recovers = false;       ///< for a conversation that has lost its session: tried now and then even while a service is known to be down
+    std::uint32_t without = 0;   ///< of several services (FallbackSource) those are not asked whose bit is set
 };
 
 struct Lease {
     std::unique_ptr<Upstream> upstream;
     std::string session_created;  ///< its first event, already received
     bool warm = false;            ///< it had been opened ahead
+    milliseconds age{0};          ///< of the session: the service counts from its opening, not from the lease
+    std::size_t source = 0;       ///< which of several services it is of (FallbackSource): its bit in LeaseRequest::without
 };
 
 /// Where conversations get their upstream from.

@@ -31,7 +31,7 @@ public:
     std::string_view peer_name() const override { return peer_name_; }
 
     /// Ends an outstanding receive() with Code::cancelled; nothing is lost.
-    void cancel_receive() { socket_.cancel_read(); }
+    void cancel_receive() override { socket_.cancel_read(); }
     bool is_open() const { return socket_.is_open(); }
 
 private:

@@ -4,7 +4,6 @@
 #include "repartee/net/websocket.hpp"
 #include "repartee/providers/roles.hpp"
 
-#include <atomic>
 #include <memory>
 #include <stop_token>
 #include <string>

@@ -1,7 +1,8 @@
 #include "context.hpp"
 
+#include "audio_tokens.hpp"
+#include "repartee/base/token_estimate.hpp"
 #include "repartee/realtime/item.hpp"
-#include "token_count.hpp"
 
 namespace repartee::engine {
 namespace {
@@ -59,13 +60,13 @@ Tokens input_tokens(std::span<const ItemPtr> items)
         // The model hears a user's audio: its transcript is made by another model, and not read.
         if (item->recording && user) {
             for (std::size_t i = 0; const json::object* part = item->part(i); ++i)
-                tokens.text += text_tokens(text_member(*part, "text"));
+                tokens.text += estimated_tokens(text_member(*part, "text"));
             continue;
         }
         const auto message = as_message(*item);
         if (!message) continue;
-        tokens.text += text_tokens(message->text);
-        if (message->call) tokens.text += text_tokens(message->call->name) + text_tokens(message->call->arguments);
+        tokens.text += estimated_tokens(message->text);
+        if (message->call) tokens.text += estimated_tokens(message->call->name) + estimated_tokens(message->call->arguments);
     }
     return tokens;
 }

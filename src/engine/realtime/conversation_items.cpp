@@ -1,6 +1,7 @@
 #include "conversation_items.hpp"
 
 #include "audio_codec.hpp"
+#include "repartee/base/quoted.hpp"
 
 #include <algorithm>
 
@@ -12,14 +13,12 @@ std::string_view member(const json::object& o, std::string_view key)
     return json::find_string(o, key).value_or(std::string_view{});
 }
 
-bool is_utf8_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
 /// The first `share` of the text, never within a word (or, in a text without spaces, within a character).
 std::string_view leading_share(std::string_view text, double share)
 {
     if (share >= 1) return text;
     auto end = static_cast<std::size_t>(static_cast<double>(text.size()) * std::max(share, 0.0));
-    while (end > 0 && is_utf8_continuation(text[end])) --end;
+    while (end > 0 && continues_utf8_character(text[end])) --end;
     if (text[end] == ' ') return text.substr(0, end);
     const std::size_t space = text.substr(0, end).rfind(' ');
     if (space != std::string_view::npos) end = space;

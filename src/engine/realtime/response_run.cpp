@@ -1,5 +1,6 @@
 #include "response_run.hpp"
 
+#include "audio_tokens.hpp"
 #include "repartee/base/ids.hpp"
 #include "repartee/realtime/audio_delta.hpp"
 #include "repartee/realtime/server_event.hpp"

@@ -1,12 +1,11 @@
 #pragma once
 #include "audio_codec.hpp"
 #include "conversation_items.hpp"
+#include "repartee/base/token_estimate.hpp"
 #include "repartee/realtime/response_config.hpp"
-#include "token_count.hpp"
 #include "usage.hpp"
 #include "utf8_stream.hpp"
 
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -77,7 +76,7 @@ private:
 
     std::vector<ItemPtr> output_;
     std::optional<Message> message_;  ///< the one that is being spoken or written
-    TextTokenCounter text_;
+    TokenCounter text_;
     std::optional<std::int64_t> told_output_;
     std::int64_t audio_samples_ = 0;
 };

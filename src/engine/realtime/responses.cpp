@@ -1,5 +1,6 @@
 #include "client_item.hpp"
 #include "context.hpp"
+#include "repartee/base/token_estimate.hpp"
 #include "repartee/realtime/response_config.hpp"
 #include "server_state.hpp"
 
@@ -39,8 +40,8 @@ Result<std::vector<ItemPtr>> own_context(const json::array& input, const Convers
 Tokens prompt_tokens(const realtime::ResponseConfig& config, std::span<const ItemPtr> context)
 {
     Tokens tokens = input_tokens(context);
-    tokens.text += text_tokens(config.instructions);
-    if (!config.tools.empty()) tokens.text += text_tokens(json::to_text(config.tools));
+    tokens.text += estimated_tokens(config.instructions);
+    if (!config.tools.empty()) tokens.text += estimated_tokens(json::to_text(config.tools));
     return tokens;
 }
 

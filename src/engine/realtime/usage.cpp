@@ -1,6 +1,7 @@
 #include "usage.hpp"
 
-#include "token_count.hpp"
+#include "audio_tokens.hpp"
+#include "repartee/base/token_estimate.hpp"
 
 namespace repartee::engine {
 
@@ -25,7 +26,7 @@ json::object transcription_usage(std::string_view model, std::int64_t audio_ms, 
     if (model.starts_with("whisper")) return {{"type", "duration"}, {"seconds", static_cast<double>(audio_ms) / 1000}};
     const bool counted = told.input > 0 || told.output > 0;
     const std::int64_t heard = counted ? told.input : user_audio_tokens(audio_ms);
-    const std::int64_t written = counted ? told.output : text_tokens(transcript);
+    const std::int64_t written = counted ? told.output : estimated_tokens(transcript);
     return {
         {"type", "tokens"},
         {"total_tokens", heard + written},

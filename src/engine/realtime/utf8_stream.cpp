@@ -10,14 +10,12 @@ namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
-bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
 /// Whether more bytes might make a character of it.
 bool may_be_cut(std::string_view rest)
 {
     const auto lead = static_cast<unsigned char>(rest.front());
     const std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    return rest.size() < length && std::all_of(rest.begin() + 1, rest.end(), continues_character);
+    return rest.size() < length && std::all_of(rest.begin() + 1, rest.end(), continues_utf8_character);
 }
 
 }  // namespace

@@ -117,7 +117,8 @@ TEST_CASE("every setting is described exactly once, and every secret is known as
         CHECK(targets.insert(std::visit([](auto* t) -> const void* { return t; }, setting.target)).second);
         if (setting.secret) secrets.insert(setting.name());
     }
-    CHECK(secrets == std::set<std::string>{"server.api_keys", "realtime.api_key", "stt.api_key", "stt_2.api_key", "stt_3.api_key", "llm.api_key",
+    CHECK(secrets == std::set<std::string>{"server.api_keys", "realtime.api_key", "realtime_2.api_key", "realtime_3.api_key", "stt.api_key",
+                                           "stt_2.api_key", "stt_3.api_key", "llm.api_key",
                                            "llm_2.api_key", "llm_3.api_key", "tts.api_key", "tts_2.api_key", "tts_3.api_key"});
     // Every byte of a section that is neither padding nor a setting would be a member the table forgot.
     std::size_t bytes = 0;
@@ -266,6 +267,90 @@ TEST_CASE("OPENAI_API_KEY goes to nobody but OpenAI")
     CHECK(config.tts_2.api_key == "sk-x");
 }
 
+TEST_CASE("of several Realtime services each is as [realtime] but for what it names")
+{
+    CHECK(Config{}.realtime_services().empty());
+    const std::string first = "[realtime]\nurl = \"wss://one.example/v1\"\napi_key = \"k1\"\norganization = \"o1\"\nproject = \"p1\"\n"
+                              "model = \"m1\"\n";
+    CHECK(loaded({first, {}, {}}).realtime_services().size() == 1);
+    TemporaryFolder folder;
+    const std::string ca = folder.file("ca.pem", "x");
+    const Config config = loaded({first + "ca_file = \"" + ca + "\"\n[realtime_2]\nurl = \"wss://ONE.example:443/eu\"\nproject = \"p2\"\n"
+                                          "[realtime_3]\napi_key = \"k3\"\nmodel = \"m3\"\n", {}, {}});
+    const auto services = config.realtime_services();
+    REQUIRE(services.size() == 3);
+    CHECK(services[0].section == "realtime");
+    CHECK_FALSE(services[0].names_model);
+    CHECK(services[1].section == "realtime_2");
+    CHECK(services[1].url == "wss://ONE.example:443/eu");
+    CHECK(services[1].api_key == "k1");
+    CHECK(services[1].organization == "o1");
+    CHECK(services[1].project == "p2");
+    CHECK(services[1].model == "m1");
+    CHECK(services[1].ca_file == ca);
+    CHECK_FALSE(services[1].names_model);
+    CHECK(services[2].url == "wss://one.example/v1");
+    CHECK(services[2].api_key == "k3");
+    CHECK(services[2].organization.empty());  // another account's
+    CHECK(services[2].model == "m3");
+    CHECK(services[2].names_model);
+}
+
+TEST_CASE("a Realtime key goes only where it was meant for, and never unencrypted")
+{
+    const std::string first = "[realtime]\nurl = \"wss://one.example/v1\"\napi_key = \"k1\"\norganization = \"o1\"\n[realtime_2]\n";
+    for (const char* elsewhere : {"wss://two.example/v1", "wss://one.example:8443/v1", "ws://one.example:443/v1", "wss://one.example.evil/v1"}) {
+        CAPTURE(elsewhere);
+        const auto services = loaded({first + "url = \"" + elsewhere + "\"\n", {{"OPENAI_API_KEY", "sk-env"}}, {}}).realtime_services();
+        CHECK(services.at(1).api_key.empty());
+        CHECK(services.at(1).organization.empty());
+    }
+    const std::string openai = first + "url = \"wss://api.openai.com/v1/realtime\"\n";
+    CHECK(loaded({openai, {{"OPENAI_API_KEY", "sk-env"}}, {}}).realtime_services().at(1).api_key == "sk-env");
+    CHECK_THAT(refusal({openai, {}, {}}), Contains("realtime_2.api_key") && Contains("OPENAI_API_KEY"));
+    // Two regions of one account: the key that the file names for [realtime], not the surroundings' one.
+    const std::string both = "[realtime]\napi_key = \"k1\"\n[realtime_2]\nurl = \"wss://api.openai.com/v1/eu\"\n";
+    CHECK(loaded({both, {{"OPENAI_API_KEY", "sk-env"}}, {}}).realtime_services().at(1).api_key == "k1");
+}
+
+TEST_CASE("Realtime services are named in their order, and with an address or a key")
+{
+    const std::pair<std::string, std::string> first{"realtime.url", "wss://one.example/v1"};
+    CHECK_THAT(refusal({"", {}, {first, {"realtime_2.model", "m"}}}), Contains("realtime_2.url") && Contains("realtime_2.api_key"));
+    CHECK_THAT(refusal({"", {}, {first, {"realtime_3.url", "wss://b/"}}}), Contains("realtime_3.url") && Contains("[realtime_2]"));
+    CHECK_THAT(refusal({"", {}, {{"realtime_2.url", "wss://b/"}}}), Contains("realtime_2.url") && Contains("realtime.url"));
+    CHECK(load({"", {}, {{"realtime_2.url", "wss://b/"}, {"realtime.upstream", "local"}}}).has_value());
+    CHECK(loaded({"", {}, {first, {"realtime_2.url", "wss://b/"}, {"realtime.upstream", "local"}}}).realtime_services().empty());
+    CHECK_THAT(refusal({"", {}, {first, {"realtime_2.url", "https://b/"}}}), Contains("realtime_2.url") && Contains("wss://HOST/PATH"));
+    CHECK_THAT(refusal({"", {}, {first, {"realtime_2.url", "wss://b/"}, {"realtime_2.ca_file", "/nonexistent/ca.pem"}}}),
+               Contains("realtime_2.ca_file") && Contains("/nonexistent/ca.pem"));
+    CHECK_THAT(refusal({"", {}, {first, {"realtime_2.url", "wss://u:hunter2@b/"}}}), Contains("realtime_2.url") && !Contains("hunter2"));
+}
+
+TEST_CASE("who takes over is shown, without keys")
+{
+    const Config config = loaded({"", {}, {{"realtime.url", "wss://one.example/v1"}, {"realtime_2.url", "wss://two.example:8443/v1"},
+                                           {"realtime_2.api_key", "sk-two"}, {"recovery.local_last", "true"}}});
+    const std::string text = to_toml_masked(config);
+    CHECK_THAT(text, Contains("# When it cannot be had: realtime_2 (gpt-realtime-2.1 at two.example:8443), then the engine built in\n"));
+    CHECK_THAT(text, !Contains("sk-two"));
+    CHECK_THAT(to_toml_masked(Config{}), !Contains("cannot be had"));
+}
+
+TEST_CASE("ages, limits and warnings of a conversation fit together")
+{
+    CHECK_THAT(refusal({"", {}, {{"recovery.rotate_age_ms", "3480000"}}}),
+               Contains("recovery.rotate_age_ms") && Contains("recovery.rotate_force_age_ms"));
+    for (const char* setting : {"recovery.rotate_age_ms", "recovery.rotate_force_age_ms"}) CHECK(load({"", {}, {{setting, "0"}}}).has_value());
+    CHECK_THAT(refusal({"", {}, {{"recovery.backoff_min_ms", "3000"}}}), Contains("3000") && Contains("recovery.backoff_max_ms"));
+    CHECK_THAT(refusal({"", {}, {{"turn_taking.turn_ms_max", "10000"}}}), Contains("turn_taking.warning_ms") && Contains("longer turns"));
+    CHECK(load({"", {}, {{"turn_taking.turn_ms_max", "10000"}, {"turn_taking.warning_ms", "0"}}}).has_value());
+    CHECK(load({"", {}, {{"turn_taking.turn_ms_max", "0"}}}).has_value());
+    CHECK_THAT(refusal({"", {}, {{"conversation.limit_ms", "60000"}}}), Contains("conversation.warning_ms"));
+    CHECK(load({"", {}, {{"conversation.limit_ms", "60001"}}}).has_value());
+    CHECK_THAT(refusal({"", {}, {{"recording.total_bytes_max", "100000"}}}), Contains("recording.file_bytes_max"));
+}
+
 TEST_CASE("no message shows a secret")
 {
     const std::string secret = "1234567890123456789012";
@@ -375,18 +460,18 @@ TEST_CASE("auto is openai with a key or another address, else local")
 TEST_CASE("a role's auto is openai when there is a key or an url, and for the model a name; else embedded")
 {
     Config config;
-    for (const char* role : {"stt", "llm", "tts"}) CHECK(config.effective_provider(role) == "embedded");
+    for (const char* role : {"stt", "llm", "tts"}) CHECK(config.chain(role).front().provider == "embedded");
     config.stt.api_key = config.llm.api_key = config.tts.api_key = "sk-x";
-    CHECK(config.effective_provider("stt") == "openai");
-    CHECK(config.effective_provider("tts") == "openai");
-    CHECK(config.effective_provider("llm") == "embedded");
+    CHECK(config.chain("stt").front().provider == "openai");
+    CHECK(config.chain("tts").front().provider == "openai");
+    CHECK(config.chain("llm").front().provider == "embedded");
     config.llm.model = "m";
-    CHECK(config.effective_provider("llm") == "openai");
+    CHECK(config.chain("llm").front().provider == "openai");
     config = {};
     config.stt.url = "http://127.0.0.1:9/v1";
     config.tts.provider = "sovits";
-    CHECK(config.effective_provider("stt") == "openai");
-    CHECK(config.effective_provider("tts") == "sovits");
+    CHECK(config.chain("stt").front().provider == "openai");
+    CHECK(config.chain("tts").front().provider == "sovits");
     CHECK(config.chain("stt").front().service == &config.stt);
     CHECK(config.chain("tts").front().service == &config.tts);
     config.llm_2.provider = "ollama";

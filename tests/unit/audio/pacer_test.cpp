@@ -131,6 +131,37 @@ TEST_CASE("a clear when all was played, or nothing sent, changes nothing")
     CHECK(pacer.played(start + 2s) == 2'400);
 }
 
+TEST_CASE("a clear at a place that is known stands there")
+{
+    Pacer pacer(24'000, 400ms);
+    pacer.on_sent(9'600, start);
+    pacer.on_cleared_at(1'200, start + 100ms);
+    CHECK(pacer.played(start + 10s) == 1'200);
+    CHECK(pacer.sent() == 1'200);
+    CHECK(pacer.allowance(start + 1s) == 9'600);
+    pacer.on_sent(2'400, start + 1s);
+    CHECK(pacer.played(start + 1s + 50ms) == 2'400);
+    CHECK(pacer.played(start + 2s) == 3'600);
+
+    pacer.on_cleared_at(3'600, start + 1s + 10ms);  // ahead of the model
+    CHECK(pacer.played(start + 1s + 10ms) == 3'600);
+}
+
+TEST_CASE("when the loudspeaker reaches a position is the first instant at which it has played it")
+{
+    Pacer pacer(24'000, std::nullopt);
+    pacer.on_sent(24'000, start);
+    CHECK(pacer.time_of(0) == start);
+    CHECK(pacer.time_of(24'000) == start + 1s);
+    for (std::uint64_t position : {1u, 7u, 480u, 23'999u}) {
+        CHECK(pacer.played(pacer.time_of(position)) == position);
+        CHECK(pacer.played(pacer.time_of(position) - 1ns) == position - 1);
+    }
+    pacer.on_sent(2'400, start + 2s);
+    CHECK(pacer.time_of(24'000) == start + 2s);
+    CHECK(pacer.time_of(26'400) == start + 2s + 100ms);
+}
+
 TEST_CASE("without pacing the client may have everything at once, and the position is still known")
 {
     Pacer pacer(48'000, std::nullopt);

@@ -4,7 +4,6 @@
 
 #include <catch2/catch.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
@@ -193,4 +192,51 @@ TEST_CASE("an emptied ring begins again at the start of its memory, at the same 
     CHECK(ring.reserve(100).data() == start + 10);
     CHECK(ring.consumed() == 1009);
     CHECK(take(ring, 1) == stream(1009, 1));
+}
+
+TEST_CASE("a ring shows what is there from any offset that is still kept")
+{
+    Ring ring(1);
+    const std::size_t capacity = ring.capacity();
+    REQUIRE(ring.write(stream(0, capacity - 3)));
+    ring.consume(capacity - 5);
+    REQUIRE(ring.write(stream(capacity - 3, 10)));
+    const std::uint64_t begin = ring.consumed();
+    const std::uint64_t end = ring.written();
+
+    struct Row {
+        std::uint64_t from;
+        std::size_t limit, bytes;
+    };
+    for (const Row& row : {Row{begin, 1000, 12}, Row{begin, 5, 5}, Row{begin + 3, 2, 2}, Row{begin + 3, 1000, 9}, Row{begin + 5, 1000, 7},
+                           Row{begin + 11, 7, 1}, Row{begin + 4, 0, 0}, Row{end, 1000, 0}, Row{end + 1, 1000, 0}, Row{begin - 1, 1000, 0}}) {
+        INFO(row.from - begin << " behind the begin, at most " << row.limit);
+        CHECK(joined(ring.readable_at(row.from, row.limit)) == stream(row.from, row.bytes));
+    }
+    CHECK(joined(ring.readable_at(begin)) == joined(ring.readable()));
+    CHECK(ring.size() == 12);
+    CHECK(joined(Ring(1).readable_at(0)).empty());
+}
+
+TEST_CASE("a ring moves to the smallest block that holds what is there")
+{
+    Ring ring(1 << 20);
+    const std::size_t block = repartee::Buffer::block_bytes_min;
+    struct Row {
+        std::size_t left, memory;
+    };
+    for (const Row& row : {Row{100'000, 128 << 10}, Row{70'000, 128 << 10}, Row{20'000, 32 << 10},
+                           Row{16 << 10, 16 << 10}, Row{1, block}, Row{0, 0}}) {
+        INFO(row.left << " bytes left");
+        REQUIRE(ring.write(stream(ring.written(), 100'000 - ring.size())));
+        REQUIRE(ring.memory_bytes() == 128 << 10);
+        ring.consume(ring.size() - row.left);
+        const std::uint64_t from = ring.consumed();
+        ring.fit_memory();
+        CHECK(ring.memory_bytes() == row.memory);
+        CHECK(joined(ring.readable()) == stream(from, row.left));
+    }
+    ring.fit_memory();
+    REQUIRE(ring.write(stream(ring.written(), 10)));
+    CHECK(joined(ring.readable()) == stream(ring.consumed(), 10));
 }

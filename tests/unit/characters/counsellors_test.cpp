@@ -1,3 +1,4 @@
+#include "repartee/base/quoted.hpp"
 #include "repartee/characters/catalogue.hpp"
 #include "repartee/characters/files.hpp"
 #include "repartee/characters/persona.hpp"
@@ -61,11 +62,6 @@ int count_syllables(const std::string& text)
     return count;
 }
 
-std::size_t count_chars(const std::string& text)
-{
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 /// What a voice can say without guessing: no digits, Latin letters, mark-up or emoji.
 bool speakable(const std::string& text)
 {
@@ -114,8 +110,8 @@ TEST_CASE("the counsellors' prompts say what they refuse, where they refer, how 
         const Character* character = counsellors().find(expected.id);
         REQUIRE(character);
         const std::string& prompt = character->system_prompt;
-        CHECK(count_chars(prompt) >= 1500);
-        CHECK(count_chars(prompt) <= 2500);
+        CHECK(repartee::utf8_characters(prompt) >= 1500);
+        CHECK(repartee::utf8_characters(prompt) <= 2500);
         for (const char* words : expected.prompt_says) CHECK_THAT(prompt, Contains(words));
         CHECK_THAT(prompt, Contains("두 문장에서 네 문장") && Contains("여섯 문장") && Contains("열린 질문"));
         CHECK_THAT(prompt, Contains("진단") && Contains("처방"));

@@ -257,7 +257,7 @@ TEST_CASE("what has been said already is still played when the upstream goes")
 {
     Script script;
     script.live().reply("item_a", 1'000, true);
-    script.session.on_upstream_lost({Code::closed, "gone"});
+    script.session.on_upstream_lost({Code::closed, "gone"}, script.clock.now);
     std::size_t bytes = 0;
     for (int i = 0; i < 80; ++i) {
         bytes += script.to_client().bytes;
@@ -382,8 +382,8 @@ TEST_CASE("a refused session ends with the service's words")
 TEST_CASE("a lost upstream is told to the client once, then the conversation ends")
 {
     Script script;
-    script.live().session.on_upstream_lost({Code::closed, "The voice service closed the connection (1006)."});
-    script.session.on_upstream_lost({Code::closed, "again"});
+    script.live().session.on_upstream_lost({Code::closed, "The voice service closed the connection (1006)."}, script.clock.now);
+    script.session.on_upstream_lost({Code::closed, "again"}, script.clock.now);
     CHECK(script.to_client().order == Strings{"error"});
     CHECK(script.session.ending()->close_code == 1013);
 }

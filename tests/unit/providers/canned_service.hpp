@@ -1,4 +1,5 @@
 #pragma once
+#include "../audio/signals.hpp"
 #include "repartee/net/http_client.hpp"
 #include "repartee/net/listener.hpp"
 #include "repartee/providers/create.hpp"
@@ -10,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -145,6 +147,9 @@ inline std::vector<std::string> in_pieces(const std::string& text, std::size_t s
     return pieces;
 }
 
+/// Sound as a service speaks it, at 24 kHz, with peaks of 8 200.
+inline std::vector<std::int16_t> tone(std::size_t count) { return audio::signals::sine(400, 24'000, count, -15); }
+
 /// What providers of one worker work with.
 struct Bench {
     asio::io_context context;
@@ -176,6 +181,43 @@ Settings settings_for(const CannedService& service, const std::string& section)
     settings.times.connect = settings.times.send_idle = settings.times.first_byte = settings.times.idle = milliseconds(5'000);
     settings.retries = 0;
     return settings;
+}
+
+/// A stop that is asked for when the event loop has run for `wait`.
+class LaterStop {
+public:
+    LaterStop(asio::io_context& context, milliseconds wait) : timer_(context, wait)
+    {
+        timer_.async_wait([this](boost::system::error_code) {
+            asked_ = std::chrono::steady_clock::now();
+            source_.request_stop();
+        });
+    }
+    std::stop_token token() const { return source_.get_token(); }
+    std::chrono::steady_clock::duration since() const { return std::chrono::steady_clock::now() - asked_; }
+
+private:
+    std::stop_source source_;
+    asio::steady_timer timer_;
+    std::chrono::steady_clock::time_point asked_;
+};
+
+/// A row of a table of failures: what the service answers, and what is told.
+struct Failure {
+    const char* what;
+    Canned answer;
+    Code code;
+    std::string message;  ///< a part of it
+};
+
+/// `outcome` is the failure of that row, and tells no key.
+template <class T>
+void check_failure(const Result<T>& outcome, const Failure& row)
+{
+    REQUIRE(!outcome);
+    CHECK(outcome.error().code == row.code);
+    CHECK_THAT(outcome.error().message, Catch::Contains(row.message));
+    CHECK(outcome.error().message.find("secret") == std::string::npos);
 }
 
 }  // namespace repartee::test

@@ -2,7 +2,6 @@
 
 #include "../audio/signals.hpp"
 #include "repartee/audio/mp3.hpp"
-#include "repartee/audio/reply_encoder.hpp"
 #include "repartee/audio/wav.hpp"
 #include "repartee/providers/program.hpp"
 #include "run.hpp"

@@ -61,12 +61,7 @@ TEST_CASE("Ollama's lines are read wherever they are cut")
 
 TEST_CASE("what goes wrong with Ollama")
 {
-    const struct {
-        const char* what;
-        Canned answer;
-        Code code;
-        std::string expected;
-    } table[] = {
+    const Failure table[] = {
         {"model", whole("404 Not Found", "application/json", R"({"error":"model 'qwen3:4b' not found"})"), Code::provider_failed,
          "ollama pull qwen3:4b"},
         {"tools", whole("400 Bad Request", "application/json", R"({"error":"qwen3:4b does not support tools"})"), Code::provider_failed,
@@ -82,8 +77,6 @@ TEST_CASE("what goes wrong with Ollama")
         Bench bench;
         CannedService service(bench.context, {row.answer});
         const Said said = chat(bench, service);
-        REQUIRE(!said.outcome);
-        CHECK(said.outcome.error().code == row.code);
-        CHECK_THAT(said.outcome.error().message, Catch::Contains(row.expected));
+        check_failure(said.outcome, row);
     }
 }

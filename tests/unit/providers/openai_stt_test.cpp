@@ -2,7 +2,7 @@
 #include "repartee/audio/wav.hpp"
 #include "repartee/net/multipart.hpp"
 
-#include <cmath>
+#include <cstdlib>
 
 using namespace repartee;
 using namespace repartee::providers;
@@ -27,7 +27,7 @@ SttSettings settings_of(const CannedService& service)
 TranscribeRequest speech(int ms = 1'000)
 {
     TranscribeRequest request;
-    for (int i = 0; i < ms * 24; ++i) request.audio.samples.push_back(static_cast<std::int16_t>(8'000 * std::sin(i * 0.1)));
+    request.audio.samples = tone(static_cast<std::size_t>(ms) * 24);
     return request;
 }
 
@@ -230,12 +230,7 @@ TEST_CASE("less than a tenth of a second is not sent, nor is too much")
 
 TEST_CASE("what goes wrong with a transcription")
 {
-    const struct {
-        const char* what;
-        Canned answer;
-        Code code;
-        std::string expected;
-    } table[] = {
+    const Failure table[] = {
         {"key", whole("401 Unauthorized", "application/json", R"({"error":{"message":"Bad key sk-very-secret"}})"), Code::provider_failed,
          "Check stt.api_key."},
         {"file", whole("400 Bad Request", "application/json", R"({"error":{"message":"Invalid file format. Use wav.","param":null}})"),
@@ -259,10 +254,7 @@ TEST_CASE("what goes wrong with a transcription")
         Bench bench;
         CannedService service(bench.context, {row.answer});
         const Heard heard = transcribe(bench, settings_of(service));
-        REQUIRE(!heard.outcome);
-        CHECK(heard.outcome.error().code == row.code);
-        CHECK_THAT(heard.outcome.error().message, Catch::Contains(row.expected));
-        CHECK(heard.outcome.error().message.find("secret") == std::string::npos);
+        check_failure(heard.outcome, row);
     }
 }
 
@@ -293,10 +285,8 @@ TEST_CASE("a stop ends a transcription")
 {
     Bench bench;
     CannedService service(bench.context, {Canned({}, End::hang)});
-    std::stop_source stop;
-    asio::steady_timer timer(bench.context, milliseconds(30));
-    timer.async_wait([&](boost::system::error_code) { stop.request_stop(); });
-    const Heard heard = transcribe(bench, settings_of(service), speech(), stop.get_token());
+    LaterStop stop(bench.context, milliseconds(30));
+    const Heard heard = transcribe(bench, settings_of(service), speech(), stop.token());
     REQUIRE(!heard.outcome);
     CHECK(heard.outcome.error().code == Code::cancelled);
     CHECK(bench.wait_for([&] { return service.left() == 1; }, milliseconds(2'000)));

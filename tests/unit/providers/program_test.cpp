@@ -3,7 +3,6 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <catch2/catch.hpp>
-#include <cstdio>
 #include <fcntl.h>
 #include <fstream>
 #include <sys/wait.h>

@@ -14,7 +14,7 @@ using namespace repartee::store;
 namespace {
 
 struct Store {
-    explicit Store(MemoryLimits limits = {}, const std::string& file = ":memory:") : database(open(file)), memory(database, limits) {}
+    explicit Store(MemoryLimits limits = {}, const std::string& file = ":memory:") : database(open(file)), memory(database, limits, &dropped) {}
 
     static Database open(const std::string& file)
     {
@@ -60,18 +60,16 @@ struct Store {
 
     std::int64_t ask(const std::string& sql)
     {
-        std::int64_t answer = -1;
-        const auto asked = database.run([&](sqlite3* db) -> Result<void> {
-            auto query = Statement::prepare(db, sql);
-            if (!query) return query.error();
-            if (const auto row = query->step(); !row) return row.error();
-            answer = query->integer(0);
+        Result<std::int64_t> answer = -1;
+        const auto ran = database.run([&](sqlite3* db) -> Result<void> {
+            answer = ask_number(db, sql);
             return {};
         });
-        if (!asked) throw std::runtime_error(asked.error().message);
-        return answer;
+        if (!ran || !answer) throw std::runtime_error(ran ? answer.error().message : ran.error().message);
+        return *answer;
     }
 
+    Counter dropped;
     Database database;
     MemoryRepository memory;
 };
@@ -236,6 +234,7 @@ TEST_CASE("a full queue drops the call and says so")
     while (queued < 2'000 && store.memory.append("a", "voice_chat", {said("user", "x")})) ++queued;
     CHECK(queued >= Database::queue_max - 1);
     CHECK(queued <= Database::queue_max);
+    CHECK(store.dropped.value() == 1);
     bool called = false;
     CHECK_FALSE(store.memory.load("a", [&](const auto&) { called = true; }));
     CHECK_FALSE(store.memory.remove("a", "voice_chat", [&](const auto&) { called = true; }));
@@ -270,7 +269,7 @@ TEST_CASE("a database of the first schema keeps its characters and learns the re
         character.name = "Kept";
         REQUIRE(CharacterRepository(store.database).upsert({character}).has_value());
         // As the first schema was.
-        store.tell("DROP TABLE voice_recordings; DROP TABLE voice_turns; DROP TABLE voice_sessions");
+        store.tell("DROP TABLE lines; DROP TABLE conversations; DROP TABLE voice_recordings; DROP TABLE voice_turns; DROP TABLE voice_sessions");
         for (const char* column : {"stt_provider", "stt_model", "llm_provider", "llm_model", "tts_provider", "tts_model"})
             store.tell(std::string("ALTER TABLE ai_characters DROP COLUMN ") + column);
         store.tell("PRAGMA user_version = 1");

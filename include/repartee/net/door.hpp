@@ -7,7 +7,7 @@
 #include <mutex>
 #include <optional>
 
-namespace repartee::voice {
+namespace repartee::net {
 
 /// Where other threads (the database's, other workers') hand something to an event loop. Once closed nothing is handed over any more: the loop may
 /// be gone.
@@ -36,7 +36,7 @@ private:
 template <class T>
 struct Awaited {
     explicit Awaited(asio::any_io_executor executor) : came(std::move(executor)) {}
-    net::Signal came;
+    Signal came;
     std::optional<T> value;
 };
 
@@ -51,4 +51,4 @@ void bring(Door& door, const asio::any_io_executor& executor, std::weak_ptr<Awai
     });
 }
 
-}  // namespace repartee::voice
+}  // namespace repartee::net
