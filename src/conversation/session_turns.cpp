@@ -10,6 +10,7 @@ namespace repartee::conversation {
 namespace {
 
 constexpr std::size_t cut_responses_kept = 16;
+constexpr milliseconds silence_poll{500};
 constexpr std::string_view idle_note =
     "The user has been silent for a while. Say one short, kind sentence that helps them go on, in the language of the conversation. Do not greet.";
 
@@ -89,8 +90,8 @@ std::optional<Instant> Session::wake_at(Instant now)
     };
     no_later_than(replies_.wake_at());
     no_later_than(turn_taking_.wake_at());
-    // A reply that ends makes no event of its own.
-    if (settings_.turn_taking.idle_prompt.count() > 0) no_later_than(downlink_.quiet_at(now));
+    // A reply that ends makes no event of its own, and a loudspeaker that reports may be behind the model.
+    if (settings_.turn_taking.idle_prompt.count() > 0 && downlink_.is_speaking(now)) no_later_than(downlink_.quiet_at(now).value_or(now + silence_poll));
     if (settings_.limit.count() > 0 && !ending_) no_later_than(created_at_ + settings_.limit - (warned_ ? milliseconds(0) : settings_.warning));
     next_tick_ = at;
     return at;

@@ -297,6 +297,7 @@ private:
         bool those_behind = !live_since_;
         next_request_.without = refused_ | (those_behind ? present | (present - 1) : 0);
         next_request_.recovers = true;
+        next_request_.age_max = milliseconds::max();
         live_since_.reset();
         while (!stopping_ && attempts_ < recovery_.attempts_max && now() - outage_began_ < recovery_.limit) {
             if (attempts_ > 0) {
@@ -359,6 +360,8 @@ private:
             }
             next_request_.without = refused_;
             next_request_.recovers = false;
+            // Else it would soon be as old as this one.
+            next_request_.age_max = session_.rotate_age() / 2;
             auto lease = co_await source_.lease(next_request_);
             if (!lease) {
                 log::warn("session.rotation_put_off", {{"session", session_.id()}, {"message", lease.error().message}});
@@ -463,7 +466,10 @@ private:
     {
         while (!stopping_) {
             const Instant at = now();
-            if (const auto tick = session_.next_tick(); tick && at >= *tick) session_.on_tick(at);
+            if (const auto tick = session_.next_tick(); tick && at >= *tick) {
+                session_.on_tick(at);
+                for_upstream_.notify();  // what is due may be the service's
+            }
             pump_client(at);
             const std::shared_ptr<net::WebSocket> client = client_;
             if (client_here_ && client_sent_ && client->unsent_bytes() > 0) {

@@ -4,6 +4,8 @@
 #include "repartee/net/deadline.hpp"
 #include "repartee/realtime/event_type.hpp"
 
+#include <algorithm>
+
 namespace repartee::upstream {
 namespace {
 
@@ -141,7 +143,7 @@ Task<Lease> Pool::lease(LeaseRequest request)
         warm->opened.upstream->cancel_receive();
         co_await warm->released.wait();
         const milliseconds age = std::chrono::duration_cast<milliseconds>(now() - warm->opened_at);
-        if (age >= settings_.warm_age || !is_alive(*warm->opened.upstream)) continue;
+        if (age >= std::min(settings_.warm_age, request.age_max) || !is_alive(*warm->opened.upstream)) continue;
         metrics_.upstream_lease_warm.add();
         Lease lease;
         lease.upstream = std::move(warm->opened.upstream);

@@ -22,7 +22,7 @@ from stand_ins.certificates import certificate_for
 LIMIT_S = 60
 FIRST_VOICE_MS = 80
 DECISION_S = 1.0   # after a recovery a reply that was heard to its end need not come again: how long silence must last to count as that
-ROTATE_AGE_MS = 2500
+ROTATE_AGE_MS = 600
 WARM_UP_FROM = 16_000  # numbers of conversations that only warm the server up
 
 

@@ -66,7 +66,7 @@ def environment(service, **more):
         "realtime": {"upstream": "openai", "url": service.url, "ca_file": service.certificate, "api_key": "sk-scripted", "model": "scripted",
                      "warm_connections": 2, "backoff_min_ms": 5, "backoff_max_ms": 50, "breaker_failures": 1000},
         "conversation": {"vad_silence_duration_ms": VAD_SILENCE_MS},
-        "recovery": {"backoff_min_ms": 5, "backoff_max_ms": 50},
+        "recovery": {"backoff_min_ms": 5, "backoff_max_ms": 50, "spoken_line": False},
         # A service that hangs is noticed by its silence.
         "limits": {"ping_interval_ms": 150, "idle_limit_ms": 600},
     }

@@ -88,6 +88,8 @@ public:
     void on_attempt_failed(const Error& error, int attempt);
     /// How old the present upstream's session was when it came, and which model speaks.
     void on_upstream_age(milliseconds age, Instant now) { upstream_began_at_ = now - age; }
+    /// How old it may become; 0: any age.
+    milliseconds rotate_age() const { return settings_.recovery.rotate_age; }
     /// When another one is due; nullopt: never.
     std::optional<Instant> rotate_at() const;
     /// Whether this is the moment: it is quiet and all that was said is understood, or it cannot be put off any longer.

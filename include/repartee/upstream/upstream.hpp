@@ -45,6 +45,7 @@ struct LeaseRequest {
     bool transcription = false;  ///< a session that only transcribes (`intent=transcription`): it has no model
     std::shared_ptr<const characters::Character> character;  ///< may be null; only the local engine looks at it
     bool recovers = false;       ///< for a conversation that has lost its session: tried now and then even while a service is known to be down
+    milliseconds age_max = milliseconds::max();  ///< a connection that was opened ahead and is older will not do
     std::uint32_t without = 0;   ///< of several services (FallbackSource) those are not asked whose bit is set
 };
 

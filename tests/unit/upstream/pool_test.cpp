@@ -177,6 +177,20 @@ TEST_CASE("one that is too old is replaced ahead of need, and never handed out")
     });
 }
 
+TEST_CASE("who wants a young session is not given an old one")
+{
+    play(1, 60'000ms, [](Pool& pool, Service&, Metrics&) -> awaitable<void> {
+        co_await pause(30ms);
+        LeaseRequest young;
+        young.age_max = 20ms;
+        const auto lease = co_await pool.lease(young);
+        REQUIRE(lease.has_value());
+        CHECK_FALSE(lease->warm);
+        CHECK_THAT(lease->session_created, !Catch::Contains("sess_0"));
+        co_await lease->upstream->close();
+    });
+}
+
 TEST_CASE("while a service is known to be down only those who have lost their session knock, and not all of them")
 {
     Metrics metrics;
