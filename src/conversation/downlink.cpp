@@ -131,7 +131,9 @@ void Downlink::end_items_of(std::string_view response_id)
 std::vector<std::string> Downlink::drop_waiting(std::string_view response_id)
 {
     std::vector<std::string> dropped;
-    while (!items_.empty() && items_.back().response_id == response_id && items_.back().phase == Phase::waiting) {
+    // Announced: it is to be sent again, and part of it has been let go.
+    const auto is_untouched = [&](const Item& item) { return item.response_id == response_id && item.phase == Phase::waiting && !item.announced; };
+    while (!items_.empty() && is_untouched(items_.back())) {
         Item& item = items_.back();
         ring_.take_back(static_cast<std::size_t>(ring_.written() - item.begin));
         if (!item.done_event.empty()) push_event(std::move(item.done_event));  // the client still learns that the item is over

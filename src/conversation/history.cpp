@@ -73,7 +73,7 @@ void History::on_item_deleted(std::string_view item_id)
     forget(item_id);
     if (item == items_.end()) return;
     item->deleted = true;
-    if (item->line_due) {
+    if (item->line_due && settings_.gives_lines) {
         lines_due_ = true;
         return;
     }

@@ -233,6 +233,7 @@ ReplyOwner::Due ReplyOwner::on_upstream_lost(bool heard)
         if (response.out_of_band && response.create && !response.cancelled && aside_.size() + outstanding_aside_.size() < aside_max)
             aside_.push_back(std::move(*response.create));
     running_.clear();
+    done_.clear();
     last_done_.clear();
     answer_.reset();
     speaking_until_.reset();

@@ -14,13 +14,29 @@
 namespace repartee::conversation {
 namespace {
 
+// A replay beside the items' own bytes: the note, the user's last turn as sound, one deletion; each event's JSON; a byte as an escape at worst.
+constexpr std::size_t replay_extra_events = 8, replay_event_bytes = 256, json_growth_max = 6;
+
+std::string update_key(std::string_view event_id) { return "update:" + std::string(event_id); }
+
 std::size_t bytes_of(const std::array<std::span<const std::byte>, 2>& parts) { return parts[0].size() + parts[1].size(); }
 
 UplinkKept kept_audio(const SessionSettings& settings)
 {
     UplinkKept kept;
-    if (settings.recovery.enabled) kept.audio_bytes_max = settings.recovery.speech_bytes_max;
+    if (!settings.recovery.enabled) return kept;
+    const HistorySettings& history = settings.recovery.history;
+    kept.audio_bytes_max = settings.recovery.speech_bytes_max;
+    kept.replay_events_max = history.items_max + replay_extra_events;
+    kept.replay_bytes_max = history.items_max * replay_event_bytes + history.bytes_max * json_growth_max + audio::base64_encoded_bytes(kept.audio_bytes_max);
     return kept;
+}
+
+HistorySettings remembered(const SessionSettings& settings)
+{
+    HistorySettings history = settings.recovery.history;
+    history.gives_lines = settings.record != nullptr;
+    return history;
 }
 
 DownlinkSettings kept_replies(const SessionSettings& settings)
@@ -38,7 +54,7 @@ Session::Session(SessionSettings settings, Metrics& metrics, Instant now)
       persona_(std::move(settings_.instructions)),
       uplink_(settings_.input_hz, settings_.uplink_bytes, settings_.uplink_events_max, settings_.events_bytes_max, kept_audio(settings_)),
       downlink_(kept_replies(settings_)),
-      history_(settings_.recovery.history),
+      history_(remembered(settings_)),
       turn_taking_(settings_.turn_taking),
       turns_({.idle_bytes = UplinkKept().idle_bytes, .transcribes = !settings_.transcription_model.empty()}),
       created_at_(now),
@@ -91,11 +107,17 @@ void Session::on_client_event(std::string_view text, Instant now)
     settle(now);
 }
 
+bool Session::can_take_client_event(std::string_view text) const
+{
+    const auto audio = realtime::find_append_audio(text);
+    // What is too long for an empty buffer is refused, not waited for.
+    return !audio || uplink_.pending_audio_bytes() == 0 || uplink_.has_room(audio::base64_decoded_bytes_max(audio->size()));
+}
+
 void Session::handle_client_event(realtime::ClientEvent event, Instant now)
 {
     const std::string& type = event.type;
     if (type == "playback") return playback(event, now);
-    if (type == "session.update") return update_session(event);
     if (type == "response.cancel") return cancel(event, now);
     if (type == "output_audio_buffer.clear") return interrupt("client_cancelled", now);
     if (type == "input_audio_buffer.append") {
@@ -112,6 +134,7 @@ void Session::handle_client_event(realtime::ClientEvent event, Instant now)
     // What its error will quote, when the client gave nothing: an id that is taken out again.
     if (event.event_id.empty()) event.body["event_id"] = event.event_id = std::string(unnamed_event_prefix) + std::to_string(++own_events_);
 
+    if (type == "session.update") return update_session(event);
     if (type == "response.create") return ask_response(std::move(event), now);
     if (type == "conversation.item.create") return create_item(std::move(event), now);
     // As it was understood here, so that no spelling of an event is read otherwise upstream.
@@ -139,6 +162,7 @@ void Session::ask_response(realtime::ClientEvent event, Instant now)
     create.text = json::to_text(event.body);
     turn_ended_at_ = now;
     turn_taking_.on_user_active(now);
+    if (!create.out_of_band) due_ = {};  // the newest wish counts, whatever the lost service left undone
     if (!replies_.ask(std::move(create), now))
         report({Code::too_large, "Too many responses beside the conversation wait for the service; this one was dropped."}, event.event_id);
 }
@@ -181,6 +205,8 @@ void Session::playback(const realtime::ClientEvent& event, Instant now)
 void Session::cancel(const realtime::ClientEvent& event, Instant now)
 {
     const std::string_view response_id = json::find_string(event.body, "response_id").value_or("");
+    if (is_besides(response_id)) return send_cancel(replies_.on_cancel(response_id, now), response_id, event.event_id);
+    due_ = {};
     cut_responses();
     send_cancel(replies_.on_cancel(response_id, now), response_id, event.event_id);
     interrupt("client_cancelled", now);
@@ -210,21 +236,30 @@ void Session::update_session(const realtime::ClientEvent& event)
                           event.event_id);
     json::object session = *given;
     session.erase("model");
-    keep_update(session);
+    json::object asked = session;
     persona_.lead(session);
     obey_turn_taking(session);
     json::object out = event.body;
     out["session"] = std::move(session);
-    to_upstream(json::to_text(out));
+    if (!uplink_.push_event(json::to_text(out), update_key(event.event_id))) return report_full();
+    if (settings_.recovery.enabled) asked_updates_.push_back({event.event_id, std::move(asked)});
 }
 
-/// Later updates win member by member, so one object says it all to the next upstream.
-void Session::keep_update(const json::object& session)
+/// The service has answered the oldest update, or refused that one. Later ones win member by member, so one object says it all to the next upstream.
+void Session::on_update_agreed()
 {
-    if (!settings_.recovery.enabled) return;
+    if (asked_updates_.empty()) return;
+    uplink_.confirm(update_key(asked_updates_.front().event_id));
     json::object all = updates_;
-    overlay(all, session);
+    overlay(all, asked_updates_.front().session);
     if (json::to_text(all).size() <= settings_.events_bytes_max) updates_ = std::move(all);
+    asked_updates_.pop_front();
+}
+
+void Session::on_refused(std::string_view event_id)
+{
+    uplink_.refuse(event_id);
+    asked_updates_.remove_if([&](const Update& update) { return update.event_id == event_id; });
 }
 
 // ── the client's connection ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -266,7 +301,13 @@ Uplink::Next Session::next_for_upstream(Instant now)
 {
     if (state_ == State::offered) start_upstream();
     // Before: keeping more or less moves what is kept.
+    const bool said_again = turns_.says_again();
     if (turns_.on_leaving(uplink_.sent_position(), uplink_.pending_audio_bytes(), now)) keep_user_audio();
+    if (said_again && !turns_.says_again() && !turns_.is_speaking()) {
+        // This service has found no voice in it: what waits for the turn's end waits no longer.
+        replies_.on_cleared();
+        settle(now);
+    }
     const auto next = uplink_.next();
     if (next.kind == Uplink::Next::Kind::audio) {
         // Audio that was dropped unsent is no part of the service's stream.

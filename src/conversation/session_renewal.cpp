@@ -76,15 +76,20 @@ void Session::rotate(Instant now)
 
 std::optional<Instant> Session::rotate_at() const
 {
-    if (settings_.recovery.rotate_age.count() <= 0) return std::nullopt;
+    if (!settings_.recovery.enabled || settings_.recovery.rotate_age.count() <= 0) return std::nullopt;
     return upstream_began_at_ + settings_.recovery.rotate_age;
+}
+
+bool Session::must_rotate(Instant now) const
+{
+    const milliseconds force_age = settings_.recovery.rotate_force_age;
+    return force_age.count() > 0 && now >= upstream_began_at_ + force_age;
 }
 
 bool Session::may_rotate(Instant now) const
 {
     if (state_ != State::live) return false;
-    const milliseconds force_age = settings_.recovery.rotate_force_age;
-    if (force_age.count() > 0 && now >= upstream_began_at_ + force_age) return true;
+    if (must_rotate(now)) return true;
     // A turn that has no words yet could only be told to the next one as sound.
     const bool understood = !turns_.awaits_words() || (committed_at_ && now - *committed_at_ > words_wait);
     return is_quiet(now) && understood;
@@ -105,6 +110,10 @@ void Session::leave_upstream(Instant now)
     rewind_uplink();
     for (const std::string& item_id : deferred_deletes_) history_.on_item_deleted(item_id);
     deferred_deletes_.clear();
+    // Ids of responses begin anew.
+    cut_responses_.clear();
+    hidden_responses_.clear();
+    whole_response_.clear();
     upstream_bytes_ = 0;
     write_record(false);
 }
@@ -119,14 +128,13 @@ void Session::finish_lost_replies(Instant now)
     // What was said whole and is still being played shall be heard: then the rest goes on behind it.
     const auto in_play = downlink_.in_play(now);
     const bool others_play = std::any_of(in_play.begin(), in_play.end(), [](const Downlink::Cut& item) { return item.ended; });
-    const bool keep = received_ms >= worth_keeping_ms || (others_play && received_ms > 0);
-
     // Copied: the answer forgets them.
     const auto running = replies_.running();
+    const bool said_an_item = std::any_of(running.begin(), running.end(), [&](const auto& r) { return !r.out_of_band && r.id == whole_response_; });
+    const bool keep = received_ms >= worth_keeping_ms || (others_play && received_ms > 0) || (said_an_item && more_comes_);
     due_ = replies_.on_upstream_lost(keep);
     // All of its sound has come: nothing is missing but the service's word that it was all.
-    const bool whole = std::any_of(running.begin(), running.end(), [&](const auto& r) { return !r.out_of_band && r.id == whole_response_; });
-    if (whole) due_ = {};
+    if (said_an_item && !more_comes_) due_ = {};
     if (due_.how == ReplyOwner::Due::How::anew)
         for (const auto& response : running) turns_.on_answer_dropped(response.id);
     confirm_creates();
@@ -149,6 +157,12 @@ void Session::finish_lost_replies(Instant now)
             to_client(realtime::server_event("conversation.item.deleted", {{"item_id", cut.item_id}}));
         }
     }
+    for (const std::string& item_id : unsounded_) {
+        history_.on_heard(item_id, 0, 0, true);
+        history_.on_item_deleted(item_id);
+        to_client(realtime::server_event("conversation.item.deleted", {{"item_id", item_id}}));
+    }
+    unsounded_.clear();
     for (const auto& response : running)
         if (!response.unwanted && !response.id.empty())
             to_client(realtime::server_event("response.done", {{"response", lost_response(response.id)}}));
@@ -174,7 +188,8 @@ void Session::begin_again(Instant now)
     replay_history();
     replies_.on_upstream_ready(now);
     // Who asks for an answer before it has heard that turn gets two.
-    if (turns_.says_again() && service_answers()) replies_.on_speech_started(true, false, now);
+    const bool by_voice = settings_.turn_detection.type != realtime::TurnDetection::Type::none;
+    if (turns_.says_again() && by_voice) replies_.on_speech_started(true, false, now);
     using How = ReplyOwner::Due::How;
     if (due_.how == How::go_on) {
         const std::string place = lost_words_.empty() ? "" : ", after the words: \"" + lost_words_ + '"';

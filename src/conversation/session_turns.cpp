@@ -9,7 +9,7 @@
 namespace repartee::conversation {
 namespace {
 
-constexpr std::size_t cut_responses_kept = 16;
+constexpr std::size_t cut_responses_kept = 16, deferred_deletes_max = 64;
 constexpr milliseconds silence_poll{500};
 constexpr std::string_view idle_note =
     "The user has been silent for a while. Say one short, kind sentence that helps them go on, in the language of the conversation. Do not greet.";
@@ -108,7 +108,12 @@ void Session::ask(json::object response, Instant now, bool may_wait)
 }
 
 /// A response's instructions stand in place of the session's.
-json::object Session::with_note(std::string_view note) const { return {{"instructions", persona_.with(note)}}; }
+json::object Session::with_note(std::string_view note) const
+{
+    std::string all(json::find_string(updates_, "instructions").value_or(""));
+    if (!all.empty()) all += "\n\n";
+    return {{"instructions", persona_.with(all.append(note))}};
+}
 
 // ── decisions carried out ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -139,8 +144,8 @@ void Session::drop_turn(const std::string& item_id, Instant now)
     const auto dropped = replies_.on_turn_dropped(item_id, now);
     // The client has seen it begin, and sees it end; nothing of it is played.
     if (!dropped.response_id.empty()) {
-        cut_responses_.push_back(dropped.response_id);
-        for (std::string& answer : downlink_.drop_waiting(dropped.response_id)) deferred_deletes_.push_back(std::move(answer));
+        mark_cut(dropped.response_id);
+        for (const std::string& answer : downlink_.drop_waiting(dropped.response_id)) delete_when_done(answer);
         if (!dropped.cancel) flush_deferred_deletes();
     }
     turns_.on_words_known(item_id);
@@ -181,8 +186,13 @@ void Session::clear_client(const std::vector<Downlink::Cut>& cuts, std::string_v
 void Session::cut_responses()
 {
     for (const auto& response : replies_.running())
-        if (!response.id.empty() && !was_cut(response.id)) cut_responses_.push_back(response.id);
-    while (cut_responses_.size() > cut_responses_kept) cut_responses_.pop_front();
+        if (!response.id.empty() && !was_cut(response.id)) mark_cut(response.id);
+}
+
+void Session::mark_cut(std::string_view response_id)
+{
+    cut_responses_.emplace_back(response_id);
+    if (cut_responses_.size() > cut_responses_kept) cut_responses_.pop_front();
 }
 
 bool Session::was_cut(std::string_view response_id) const
@@ -201,7 +211,23 @@ void Session::send_cut(const Downlink::Cut& cut)
         return;
     }
     // Nothing of it was heard, so it must not stay in the context. Not while it is still being written: that is an error upstream.
-    deferred_deletes_.push_back(cut.item_id);
+    delete_when_done(cut.item_id);
+}
+
+void Session::delete_when_done(std::string_view item_id)
+{
+    const bool known = std::find(deferred_deletes_.begin(), deferred_deletes_.end(), item_id) != deferred_deletes_.end();
+    if (!known && deferred_deletes_.size() < deferred_deletes_max) deferred_deletes_.emplace_back(item_id);
+}
+
+/// Items of which there are words, and never a sound: nothing of them was heard.
+void Session::forget_unsounded()
+{
+    for (const std::string& item_id : unsounded_) {
+        history_.on_heard(item_id, 0, 0, true);
+        delete_when_done(item_id);
+    }
+    unsounded_.clear();
 }
 
 void Session::flush_deferred_deletes()
@@ -246,7 +272,9 @@ void Session::know_turn_detection(const json::object& session)
         settings_.turn_detection = *read;
     if (turn_taking_.decides()) settings_.turn_detection.interrupt_response = wished;
     tell_turn_taking();
-    turns_.ends_by_commits(settings_.turn_detection.type == realtime::TurnDetection::Type::none);
+    const bool by_commits = settings_.turn_detection.type == realtime::TurnDetection::Type::none;
+    if (by_commits) turn_taking_.on_turn_over();
+    turns_.ends_by_commits(by_commits);
     keep_user_audio();
 }
 

@@ -13,7 +13,7 @@
 namespace repartee::conversation {
 namespace {
 
-constexpr std::size_t hidden_kept = 32;
+constexpr std::size_t hidden_kept = 32, unsounded_max = 16;
 
 std::string_view text_of(const json::object& event, std::string_view path) { return json::find_string(event, path).value_or(""); }
 
@@ -86,6 +86,8 @@ void Session::start_upstream()
     state_ = State::starting;
     json::object session = wanted_session(settings_);
     overlay(session, updates_);
+    // An update may have named a part of it; this is all that the last service agreed to.
+    session["audio"].as_object()["input"].as_object()["turn_detection"] = to_json(settings_.turn_detection);
     persona_.lead(session);
     obey_turn_taking(session);
     start_event_id_ = own_event_id();
@@ -95,6 +97,7 @@ void Session::start_upstream()
 void Session::on_session_updated(const json::object& session, Instant now)
 {
     if (state_ == State::starting) return go_live(session, now);
+    on_update_agreed();
     know_turn_detection(session);
     to_client(realtime::server_event("session.updated", {{"session", client_view(as_wished(session), settings_, persona_)}}));
 }
@@ -150,6 +153,7 @@ void Session::take_user_event(std::string_view type, const json::object& event, 
     } else if (type == "input_audio_buffer.cleared") {
         turns_.on_cleared();
         replies_.on_cleared();
+        turn_taking_.on_turn_over();
     } else if (type == "input_audio_buffer.committed") {
         if (turns_.was_committed(item_id)) return;
         // A commit goes to the next service too, until the words are known. When the service listens for silence itself, the silence does.
@@ -157,6 +161,7 @@ void Session::take_user_event(std::string_view type, const json::object& event, 
         const auto commit_at = by_voice ? uplink_.confirm(Uplink::commit_key) : uplink_.position_of(Uplink::commit_key, turns_.open_commits());
         turns_.on_committed(item_id, {uplink_.kept_from(), commit_at.value_or(uplink_.sent_position())}, !by_voice);
         committed_at_ = now;
+        if (!turns_.is_speaking()) turn_taking_.on_turn_over();
         history_.on_committed(item_id, previous_item_of(event));
         replies_.on_committed(item_id, answers, now);
     }
@@ -212,6 +217,7 @@ bool Session::take_item_event(std::string_view type, const json::object& event)
     if (type == "conversation.item.deleted") {
         const bool clients = uplink_.confirm("delete:" + std::string(id)).has_value();
         if (holds(hidden_items_, id) || (!clients && replayed_.contains(id))) return false;
+        replayed_.erase(std::string(id));  // the client may give the id to another one
         history_.on_item_deleted(id);
     }
     if (type == "conversation.item.truncated" && !downlink_.was_cut(id)) {
@@ -240,7 +246,7 @@ bool Session::take_response_event(std::string_view type, const json::object& eve
     if (is_hidden(event)) {
         if (type == "response.output_item.added") {
             remember(hidden_items_, text_of(event, "item.id"));
-            deferred_deletes_.emplace_back(text_of(event, "item.id"));  // it must not stay in the context
+            delete_when_done(text_of(event, "item.id"));  // it must not stay in the context
         }
         return false;
     }
@@ -248,7 +254,10 @@ bool Session::take_response_event(std::string_view type, const json::object& eve
     const bool aside = is_aside(response_id);
     if (type == "response.output_item.added" || type == "response.output_item.done") {
         const json::object* item = json::find_object(event, "item");
-        if (type.ends_with(".added")) note_response(replies_.on_created({{"id", response_id}}, now), response_id);  // it may not say response.created
+        if (type.ends_with(".added")) {
+            note_response(replies_.on_created({{"id", response_id}}, now), response_id);  // it may not say response.created
+            more_comes_ = more_comes_ || response_id == whole_response_;
+        }
         if (item && !aside) history_.on_item(*item);
         if (item && type.ends_with(".done") && text_of(*item, "type") == "function_call") {
             replies_.on_function_call_done(response_id);
@@ -258,10 +267,16 @@ bool Session::take_response_event(std::string_view type, const json::object& eve
         if (!aside) history_.on_function_arguments_done(item_id, text_of(event, "call_id"), text_of(event, "name"), text_of(event, "arguments"));
     } else if (type == "response.output_audio.done" || type == "response.audio.done") {
         downlink_.end_item(item_id, std::string(text));
-        if (!aside) whole_response_ = response_id;
+        if (!aside) {
+            whole_response_ = response_id;
+            more_comes_ = false;
+        }
         return false;
     } else if (!aside && (type.ends_with("transcript.delta") || type.ends_with("text.delta"))) {
-        if (!was_cut(response_id)) history_.on_reply_text(item_id, text_of(event, "delta"), index);
+        if (!was_cut(response_id)) {
+            if (type.ends_with("transcript.delta")) note_words(item_id);
+            history_.on_reply_text(item_id, text_of(event, "delta"), index);
+        }
     } else if (!aside && (type.ends_with("transcript.done") || type.ends_with("text.done"))) {
         const std::string_view member = type.ends_with("transcript.done") ? "transcript" : "text";
         history_.on_reply_text_done(item_id, text_of(event, member), index);
@@ -275,13 +290,22 @@ bool Session::is_aside(std::string_view response_id) const
     return std::any_of(running.begin(), running.end(), [&](const auto& response) { return response.out_of_band && response.id == response_id; });
 }
 
+/// Not the one that is spoken, while there is one.
+bool Session::is_besides(std::string_view response_id) const
+{
+    if (response_id.empty()) return false;
+    const auto& running = replies_.running();
+    const auto speaks = std::find_if(running.begin(), running.end(), [](const auto& response) { return !response.out_of_band; });
+    return is_aside(response_id) || (speaks != running.end() && speaks->id != response_id);
+}
+
 bool Session::take_created(const json::object& event, Instant now)
 {
     const json::object* response = json::find_object(event, "response");
     const auto created = replies_.on_created(response ? *response : json::object(), now);
     const std::string_view id = text_of(event, "response.id");
     note_response(created, id);
-    if (created.cancelled || created.unwanted) cut_responses_.emplace_back(id);
+    if (created.cancelled || created.unwanted) mark_cut(id);
     if (!created.unwanted) return true;
     remember(hidden_responses_, id);
     send_cancel(replies_.on_cancel(id, now), id, {});
@@ -293,12 +317,20 @@ void Session::note_response(const ReplyOwner::Created& created, std::string_view
     if (!created.out_of_band) turns_.on_response(id);
 }
 
+void Session::note_words(std::string_view item_id)
+{
+    const bool known = item_id == sounded_ || std::find(unsounded_.begin(), unsounded_.end(), item_id) != unsounded_.end();
+    if (!known && unsounded_.size() < unsounded_max) unsounded_.emplace_back(item_id);
+}
+
 bool Session::take_done(const json::object& event, Instant now)
 {
     const std::string_view id = text_of(event, "response.id");
     if (!replies_.on_done(id, now)) return false;  // repeated
     const bool hidden = is_hidden(event);
     if (!replies_.is_generating()) lost_words_.clear();
+    if (was_cut(id)) forget_unsounded();
+    unsounded_.clear();
     metrics_.responses_total.add();
     turns_.on_answered(id);
     downlink_.end_items_of(id);
@@ -320,10 +352,8 @@ void Session::take_delta(std::string_view text, Instant now)
                                      json::find_int(parsed, "content_index").value_or(0), *json::find_string(parsed, "delta")};
     }
     if (was_cut(delta->response_id)) {
-        const std::string item_id(delta->item_id);
         // Not one sample of it was sent: it must not stay in the context either.
-        const bool known = downlink_.was_cut(item_id) || std::find(deferred_deletes_.begin(), deferred_deletes_.end(), item_id) != deferred_deletes_.end();
-        if (!known) deferred_deletes_.push_back(item_id);
+        if (!downlink_.was_cut(delta->item_id)) delete_when_done(delta->item_id);
         return;
     }
     if (!downlink_.has_unsent()) {
@@ -331,6 +361,10 @@ void Session::take_delta(std::string_view text, Instant now)
         if (!downlink_.is_speaking(now)) reply_began_.reset();
     }
     turns_.on_answered(delta->response_id);
+    if (sounded_ != delta->item_id) {
+        sounded_ = delta->item_id;
+        std::erase(unsounded_, sounded_);
+    }
     if (const auto pushed = downlink_.push_audio(*delta); !pushed) report(pushed.error());
 }
 
@@ -344,6 +378,7 @@ void Session::on_upstream_error(std::string_view text, const json::object& event
         const Error refused{Code::upstream_rejected, "The voice service refused the session: " + message, {}, code};
         if (was_live_) {
             refusal_ = refused;
+            updates_ = {};  // the character's own settings are fine anywhere
             return on_upstream_lost(refused, now);
         }
         return fail(refused, 1011);
@@ -353,6 +388,7 @@ void Session::on_upstream_error(std::string_view text, const json::object& event
         return;  // its connection ends next, and another one goes on
     }
     if (code == "input_audio_buffer_commit_empty") uplink_.confirm(Uplink::commit_key, turns_.open_commits());
+    if (!quoted.empty()) on_refused(quoted);
     const auto verdict = replies_.on_error(code, message, quoted, now);
     const bool unnamed = quoted.starts_with(unnamed_event_prefix);
     const bool own = quoted.starts_with(own_event_prefix) && !unnamed;

@@ -1,5 +1,7 @@
 #include "repartee/conversation/uplink.hpp"
 
+#include "repartee/base/json.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -29,12 +31,13 @@ UplinkKept in_whole_samples(UplinkKept kept)
 }  // namespace
 
 Uplink::Uplink(int input_hz, std::size_t capacity_bytes, std::size_t events_max, std::size_t events_bytes_max, Kept kept)
-    : kept_(in_whole_samples(kept)),
+    : input_hz_(input_hz),
+      kept_(in_whole_samples(kept)),
       waiting_bytes_max_(audio::Ring(capacity_bytes).capacity()),
       ring_(waiting_bytes_max_ + kept_.audio_bytes_max),
       resampler_(input_hz, audio::realtime_hz),
       pinned_(events_max, events_bytes_max),
-      urgent_(events_max, events_bytes_max),
+      urgent_(events_max + kept.replay_events_max, events_bytes_max + kept.replay_bytes_max),
       unconfirmed_(events_max, events_bytes_max),
       again_(events_max, events_bytes_max)
 {
@@ -96,11 +99,13 @@ bool Uplink::clear_audio(std::string event)
 /// By an event that waits behind it.
 bool Uplink::is_audio_needed() const { return !pinned_.empty() || (!again_.empty() && again_.events().back().position); }
 
-bool Uplink::has_room() const
+bool Uplink::has_room() const { return has_room(audio::bytes_of_ms(piece_ms_max, input_hz_)); }
+
+bool Uplink::has_room(std::size_t input_bytes) const
 {
-    // Twice the length: the resampler may let go of what it held back.
-    const std::uint64_t waiting = ring_.written() - reached_;
-    return waiting_bytes_max_ - waiting >= audio::bytes_of_ms(2 * piece_ms_max, audio::realtime_hz);
+    // And a piece more: the resampler may let go of what it held back.
+    const auto ms = audio::ms_of_bytes(input_bytes, input_hz_) + piece_ms_max;
+    return waiting_bytes_max_ - (ring_.written() - reached_) >= audio::bytes_of_ms(ms, audio::realtime_hz);
 }
 
 // ── to the upstream ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,6 +178,13 @@ std::optional<std::uint64_t> Uplink::confirm(std::string_view key, std::size_t o
     if (!event) return std::nullopt;
     if (key == commit_key && !unconfirmed_.contains(commit_key)) forget_clears();
     return event->position;
+}
+
+void Uplink::refuse(std::string_view event_id)
+{
+    const std::string quoted = "\"event_id\":" + json::to_text(json::value(event_id));
+    const auto is_it = [&](const Backlog::Event& event) { return event.text.find(quoted) != std::string::npos; };
+    if (unconfirmed_.drop_if(is_it) + again_.drop_if(is_it) > 0 && !unconfirmed_.contains(commit_key)) forget_clears();
 }
 
 /// No commit needs the audio any more that was cleared behind it.

@@ -17,6 +17,7 @@ constexpr milliseconds drain_poll{50};
 constexpr milliseconds quiet_poll{20};
 constexpr milliseconds answer_grace{200};
 constexpr milliseconds rotation_retry{5'000};
+constexpr milliseconds ahead_waits_max{10'000};
 
 // A burst goes on in parts: what the client's socket would take must not count as waiting for a slow client.
 constexpr int burst_events_max = 8;
@@ -60,7 +61,6 @@ public:
         loops_.spawn(write_client());
         if (session_.rotate_at()) loops_.spawn(rotate());
         co_await over_.wait();
-        if (waiting_) waiting_->withdraw();
         if (upstream_) co_await upstream_->close();
         if (ahead_) co_await ahead_->upstream->close();
         co_await loops_.wait_all();
@@ -100,9 +100,16 @@ private:
                 heard_client_ = true;
                 metrics_.client_frames_in.add();
                 metrics_.client_bytes_in.add(message->bytes.size());
-                if (!message->binary)
+                if (!message->binary) {
+                    if (!session_.can_take_client_event(message->text())) {
+                        const bool fits = co_await room_for(*client, message->text());
+                        if (!fits) {
+                            open = false;
+                            break;
+                        }
+                    }
                     session_.on_client_event(message->text(), at);
-                else if (const auto rest = take_audio(message->bytes, at); !rest.empty()) {
+                } else if (const auto rest = take_audio(message->bytes, at); !rest.empty()) {
                     const bool taken = co_await take_rest(*client, rest);
                     if (!taken) co_return;
                 }
@@ -133,10 +140,19 @@ private:
         return pcm;
     }
 
+    /// Waits until the event fits. The client is held back by TCP meanwhile. False: it is gone, or back on another connection.
+    awaitable<bool> room_for(const net::WebSocket& client, std::string_view event)
+    {
+        pump(now());
+        const auto is_there = [&] { return !stopping_ && !returned_ && client_here_ && client.is_open(); };
+        while (is_there() && !session_.can_take_client_event(event)) co_await uplink_room_.wait();
+        co_return is_there();
+    }
+
     /// The client is held back by TCP meanwhile. False: it is back on another connection before there was room for all.
     awaitable<bool> take_rest(const net::WebSocket& client, std::span<const std::byte> pcm)
     {
-        while (!stopping_ && !returned_ && !pcm.empty()) {
+        while (!stopping_ && !returned_ && client_here_ && !pcm.empty()) {
             pump(now());
             if (!session_.can_take_client_audio()) co_await uplink_room_.wait();
             if (!client.is_open()) break;  // then the bytes are no longer ours
@@ -358,7 +374,13 @@ private:
                 co_await rotation_.wait_until(due);
                 continue;
             }
-            next_request_.without = refused_;
+            if (!session_.may_rotate(now())) {
+                co_await rotation_.wait_until(now() + quiet_poll);
+                continue;
+            }
+            // Those behind it in the order may be worse, and there is time to ask again.
+            const std::uint32_t behind = ~((2U << source_index_) - 1);
+            next_request_.without = refused_ | (session_.must_rotate(now()) ? 0 : behind);
             next_request_.recovers = false;
             // Else it would soon be as old as this one.
             next_request_.age_max = session_.rotate_age() / 2;
@@ -370,11 +392,12 @@ private:
             }
             const std::shared_ptr<upstream::Upstream> old = upstream_;
             ahead_ = std::move(*lease);
-            co_await quiet_moment(old);
+            const bool quiet = co_await quiet_moment(old);
             if (stopping_) co_return;
-            if (!old || upstream_ != old) {
-                // It was lost meanwhile, and replaced.
+            if (!quiet) {
+                // Or the present one was lost meanwhile, and replaced.
                 if (ahead_) loops_.spawn(close_upstream(std::move(std::exchange(ahead_, std::nullopt)->upstream)));
+                co_await rotation_.wait_until(now() + quiet_poll);
                 continue;
             }
             ahead_wanted_ = true;
@@ -384,24 +407,26 @@ private:
         }
     }
 
-    /// Also when `old` is not the upstream any more. What the old one was sent last it may still answer: so it is sent nothing for a while, and when it has
-    /// heard nobody in that, the moment is quiet.
-    awaitable<void> quiet_moment(std::shared_ptr<upstream::Upstream> old)
+    /// What the old one was sent last it may still answer: so it is sent nothing for a while, and when it has heard nobody in that, the moment is quiet.
+    /// False: none came while the next one, which nobody reads, could wait; or `old` is not the upstream any more.
+    awaitable<bool> quiet_moment(std::shared_ptr<upstream::Upstream> old)
     {
-        const auto goes_on = [&] { return !stopping_ && old && upstream_ == old; };
+        const Instant give_up = now() + ahead_waits_max;
+        const auto goes_on = [&] { return !stopping_ && old && upstream_ == old && now() < give_up; };
         bool quiet = false;
         while (goes_on() && !quiet) {
             while (goes_on() && !session_.may_rotate(now())) co_await rotation_.wait_until(now() + quiet_poll);
-            if (!goes_on()) co_return;
+            if (!goes_on()) co_return false;
             session_.hold_upstream(true);
             const Instant until = now() + answer_grace;
             while (goes_on() && now() < until) co_await rotation_.wait_until(until);
             quiet = goes_on() && session_.may_rotate(now());
-            if (!quiet && goes_on()) {
+            if (!quiet && !stopping_ && upstream_ == old) {
                 session_.hold_upstream(false);
                 pump(now());
             }
         }
+        co_return quiet;
     }
 
     // ── what leaves ──
@@ -481,6 +506,7 @@ private:
                 note_client_end(client_sent_.error());
                 client_here_ = false;
                 client_->cancel_read();  // serve_clients sees to what follows
+                uplink_room_.notify();
                 if (!waiting_) break;
             }
             if (session_.ending() && !client_next_) break;  // what the loudspeaker was promised is still sent
@@ -491,7 +517,15 @@ private:
             co_await client->close(ending->close_code, ending->reason);
         else
             co_await client->close(1000, {});
+        if (client_ != client) co_await end_late(client_);
         stop();
+    }
+
+    /// It has come back while the other one was being closed.
+    awaitable<void> end_late(std::shared_ptr<net::WebSocket> client)
+    {
+        const conversation::Ending end = session_.ending().value_or(conversation::Ending{1000, {}});
+        co_await client->close(end.close_code, end.reason);
     }
 
     awaitable<void> wait_for_more()
@@ -517,6 +551,7 @@ private:
     void stop()
     {
         stopping_ = true;
+        if (waiting_) waiting_->withdraw();
         if (returned_)
             loops_.spawn(refuse(std::move(std::exchange(returned_, std::nullopt)->client),
                                 {Code::resume_refused, "The conversation has just ended. Begin a new one: connect without ?resume=.", "resume"}, 1011));

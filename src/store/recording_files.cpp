@@ -29,6 +29,8 @@ constexpr std::uint64_t frame_bytes = 2 * audio::sample_bytes;
 constexpr std::uint64_t wav_bytes_max = 0xFFFF'FF00;
 // What a job costs beside its samples.
 constexpr std::size_t job_bytes = 256;
+// Of orders without sound, beside the sound that waits.
+constexpr std::size_t orders_bytes_max = 1 << 20;
 // When the total is reached, more goes than must, or every further block would look for the oldest file anew.
 constexpr double total_kept = 0.95;
 constexpr std::string_view extension = ".wav";
@@ -172,7 +174,9 @@ struct RecordingFiles::State {
         const std::size_t samples_bytes = job.samples.size() * sizeof(std::int16_t);
         {
             const std::lock_guard lock(mutex);
-            if (queued_bytes + job.bytes() <= limits.queued_bytes_max) {
+            // To delete must be possible when the disk is behind.
+            const std::size_t queued_bytes_max = limits.queued_bytes_max + (job.samples.empty() ? orders_bytes_max : 0);
+            if (queued_bytes + job.bytes() <= queued_bytes_max) {
                 queued_bytes += job.bytes();
                 jobs.push_back(std::move(job));
                 wake.notify_one();

@@ -120,6 +120,8 @@ awaitable<void> Pool::keep(std::shared_ptr<Warm> warm)
         warm->released.notify();
         co_return;
     }
+    // One that ends young will end so again: not one after the other without a pause.
+    if (!too_old) refill_at_ = std::max(refill_at_, now() + settings_.breaker.backoff_min);
     drop(warm);
     log::debug("upstream.warm_dropped", {{"peer", endpoint_.url.host}, {"reason", too_old ? "age" : "closed"}});
     co_await warm->opened.upstream->close();

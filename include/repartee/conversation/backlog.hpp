@@ -46,6 +46,16 @@ public:
     /// Drops the text of all with this key; they still wait for being asked for by it.
     void empty_texts(std::string_view key);
     void drop_emptied();
+    /// Returns how many.
+    template <class Is>
+    std::size_t drop_if(Is is)
+    {
+        return events_.remove_if([&](const Event& event) {
+            const bool drop = is(event);
+            if (drop) bytes_ -= event.text.size();
+            return drop;
+        });
+    }
     void clear();
 
     bool empty() const { return events_.empty(); }

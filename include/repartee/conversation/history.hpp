@@ -14,6 +14,7 @@ namespace repartee::conversation {
 struct HistorySettings {
     std::size_t items_max = 400, bytes_max = 256 << 10;  ///< what is remembered; the oldest go
     std::int64_t replay_tokens_max = 6'000;              ///< what a new service is told, by estimate
+    bool gives_lines = true;                             ///< take_changed_lines() is called: until then what is deleted is kept for it
 };
 
 /// One line of the transcript, for whoever keeps it.

@@ -94,6 +94,7 @@ public:
     std::optional<Instant> rotate_at() const;
     /// Whether this is the moment: it is quiet and all that was said is understood, or it cannot be put off any longer.
     bool may_rotate(Instant now) const;
+    bool must_rotate(Instant now) const;
     /// Nobody speaks, nothing is asked for, generated or played.
     bool is_quiet(Instant now) const;
     /// Sends it no audio and no event of the client's for the time being; they are kept.
@@ -123,6 +124,8 @@ public:
     /// How much of a client's audio to hand over at once, and whether there is room for it: while not, the client is not read.
     std::size_t client_piece_bytes() const;
     bool can_take_client_audio() const { return uplink_.has_room(); }
+    /// The same for a client's event, which may hold audio.
+    bool can_take_client_event(std::string_view json) const;
     /// While false the upstream must not be read: reply audio fills the buffer.
     bool can_take_upstream() const { return downlink_.has_room(); }
 
@@ -146,7 +149,8 @@ private:
     // session.cpp: the client's side, and what goes out
     void handle_client_event(realtime::ClientEvent event, Instant now);
     void update_session(const realtime::ClientEvent& event);
-    void keep_update(const json::object& session);
+    void on_update_agreed();
+    void on_refused(std::string_view event_id);
     void create_item(realtime::ClientEvent event, Instant now);
     void ask_response(realtime::ClientEvent event, Instant now);
     void append_base64(std::string_view event_id, std::string_view base64, Instant now);
@@ -176,10 +180,12 @@ private:
     bool take_done(const json::object& event, Instant now);
     void take_user_event(std::string_view type, const json::object& event, Instant now);
     bool take_transcript_event(std::string_view type, const json::object& event, Instant now);
+    void note_words(std::string_view item_id);
     void take_delta(std::string_view json, Instant now);
     void on_upstream_error(std::string_view text, const json::object& event, Instant now);
     bool is_hidden(const json::object& event) const;
     bool is_aside(std::string_view response_id) const;
+    bool is_besides(std::string_view response_id) const;
     std::uint64_t position_of(std::int64_t service_ms) const;
     void keep_user_audio();
 
@@ -203,6 +209,9 @@ private:
     void send_cut(const Downlink::Cut& cut);
     void flush_deferred_deletes();
     void cut_responses();
+    void mark_cut(std::string_view response_id);
+    void delete_when_done(std::string_view item_id);
+    void forget_unsounded();
     bool was_cut(std::string_view response_id) const;
 
     // session_renewal.cpp: from one upstream to the next
@@ -228,14 +237,22 @@ private:
     bool draining_ = false, uplink_full_ = false, announced_ = false;
     std::string model_;
     json::object shown_;                              ///< the session as session.created showed it, until the service has agreed
-    json::object updates_;                            ///< all that the client's session.update events said, for the next upstream
+    json::object updates_;                            ///< all that the service agreed to of the client's session.update events, for the next upstream
+    struct Update {
+        std::string event_id;
+        json::object session;
+    };
+    std::list<Update> asked_updates_;                 ///< not answered yet
     std::list<std::string> cut_responses_;            ///< the newest few: what still comes of them is dropped
     std::list<std::string> hidden_responses_, hidden_items_;  ///< the newest few that the client is not to see
     std::set<std::string, std::less<>> replayed_;     ///< items that this upstream was told: the client knows them
     std::vector<std::string> deferred_deletes_;       ///< items that were never heard, deleted when their response is done
+    std::vector<std::string> unsounded_;              ///< items of a reply under way that have words and no sound yet
+    std::string sounded_;                             ///< the newest item that has sound
     UserTurns turns_;
     ReplyOwner::Due due_;                             ///< what the next upstream is to be asked for
-    std::string whole_response_;                      ///< whose sound has come to its end
+    std::string whole_response_;                      ///< whose sound has come to its end …
+    bool more_comes_ = false;                         ///< … but it has gone on with another item
     std::string lost_words_;                          ///< after which the reply was lost that is to go on
     std::string start_event_id_;                      ///< of the session.update that starts the upstream's side
     std::string resume_token_;

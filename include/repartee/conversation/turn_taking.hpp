@@ -74,6 +74,8 @@ public:
     void on_user_active(Instant now);
     /// The loudspeaker comes to another reply, without a silence between: what a voice in question was about is over.
     void on_next_reply();
+    /// The user's turn was committed or cleared by somebody: the service may not say that the voice has stopped.
+    void on_turn_over() { end_turn(); }
     /// The reply was ended otherwise (the client's response.cancel): whatever was in question is a turn.
     void on_reply_ended();
     /// What the service would have said about a voice under way is lost. The new one says speech_started anew when it is given the audio again.

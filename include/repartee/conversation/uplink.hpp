@@ -19,6 +19,7 @@ namespace repartee::conversation {
 struct UplinkKept {
     std::size_t audio_bytes_max = 0;  ///< of 24 kHz audio, while somebody speaks; 0: nothing is kept, events neither
     std::size_t idle_bytes = audio::bytes_of_ms(300, audio::realtime_hz);  ///< otherwise
+    std::size_t replay_events_max = 0, replay_bytes_max = 0;  ///< what another upstream is told first, beside what may wait otherwise
 };
 
 /// From the client to the upstream: audio and events in the order in which the client sent them. Audio is brought to 24 kHz as it comes; what
@@ -61,6 +62,8 @@ public:
 
     /// Whether another piece_ms_max of audio fits, whatever its rate was.
     bool has_room() const;
+    /// Whether so much at the input rate does.
+    bool has_room(std::size_t input_bytes) const;
     static constexpr int piece_ms_max = 250;
 
     /// All that waits, in bytes of 24 kHz audio.
@@ -78,6 +81,8 @@ public:
     std::optional<std::uint64_t> confirm(std::string_view key, std::size_t older = 0);
     /// Of an event that has left and is not confirmed; as confirm(), which says when there is none.
     std::optional<std::uint64_t> position_of(std::string_view key, std::size_t older = 0) const { return unconfirmed_.position_of(key, older); }
+    /// The service has refused the event with this event_id: it does not leave again.
+    void refuse(std::string_view event_id);
     /// Forgets what was to be sent before all the rest: it spoke to a service that is gone.
     void drop_urgent() { urgent_.clear(); }
     /// Nothing that has left without being confirmed leaves again. Returns how many events that were.
@@ -108,6 +113,7 @@ private:
     void forget_clears();
     Next leave(Backlog& waiting);
 
+    int input_hz_;
     Kept kept_;
     std::size_t waiting_bytes_max_;
     audio::Ring ring_;  ///< what is kept, then what waits
