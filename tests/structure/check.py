@@ -25,6 +25,7 @@ SAME_ROW = {
 PURE = {"base", "audio", "realtime", "conversation", "characters"}
 PURE_FILES = {
     "include/repartee/net/websocket_frame.hpp", "src/net/websocket_frame.cpp", "include/repartee/upstream/breaker.hpp", "src/upstream/breaker.cpp",
+    "src/relay/event_journal.hpp", "src/relay/event_journal.cpp",
     "include/repartee/api/router.hpp", "src/api/router.cpp", "include/repartee/engine/realtime_server.hpp", "include/repartee/providers/messages.hpp",
 }
 for pure_folder, pure_names in {
