@@ -139,8 +139,9 @@ void Session::take_user_event(std::string_view type, const json::object& event, 
     if (type == "input_audio_buffer.speech_started") {
         const std::int64_t began_ms = json::find_int(event, "audio_start_ms").value_or(0);
         if (!turns_.on_started(item_id, position_of(began_ms), began_ms)) return;
+        const TurnTaking::Reply reply = reply_now(now);  // before the service's own interruption counts: what comes yet of it is to be dropped
         send_cancel(replies_.on_speech_started(answers, service_interrupts(), now), {}, {});
-        apply(turn_taking_.on_speech_started(item_id, now, reply_now(now), reply_began_.value_or(now)), now);
+        apply(turn_taking_.on_speech_started(item_id, now, reply, reply_began_.value_or(now)), now);
     } else if (type == "input_audio_buffer.speech_stopped") {
         const std::int64_t began_ms = turns_.began_ms(), end_ms = json::find_int(event, "audio_end_ms").value_or(began_ms);
         if (!turns_.on_stopped(item_id, position_of(end_ms))) return;
@@ -273,12 +274,11 @@ bool Session::take_response_event(std::string_view type, const json::object& eve
         }
         return false;
     } else if (!aside && (type.ends_with("transcript.delta") || type.ends_with("text.delta"))) {
-        if (!was_cut(response_id)) {
-            if (type.ends_with("transcript.delta")) note_words(item_id);
-            history_.on_reply_text(item_id, text_of(event, "delta"), index);
-        }
+        if (type.ends_with("transcript.delta")) note_words(item_id);
+        if (!was_cut(response_id)) history_.on_reply_text(item_id, text_of(event, "delta"), index);
     } else if (!aside && (type.ends_with("transcript.done") || type.ends_with("text.done"))) {
         const std::string_view member = type.ends_with("transcript.done") ? "transcript" : "text";
+        if (member == "transcript" && !text_of(event, member).empty() && was_cut(response_id)) note_words(item_id);
         history_.on_reply_text_done(item_id, text_of(event, member), index);
     }
     return true;
@@ -319,18 +319,20 @@ void Session::note_response(const ReplyOwner::Created& created, std::string_view
 
 void Session::note_words(std::string_view item_id)
 {
-    const bool known = item_id == sounded_ || std::find(unsounded_.begin(), unsounded_.end(), item_id) != unsounded_.end();
+    if (item_id == sounded_ || downlink_.received_ms(item_id) > 0 || downlink_.was_cut(item_id)) return;
+    const bool known = std::find(unsounded_.begin(), unsounded_.end(), item_id) != unsounded_.end();
     if (!known && unsounded_.size() < unsounded_max) unsounded_.emplace_back(item_id);
 }
 
 bool Session::take_done(const json::object& event, Instant now)
 {
     const std::string_view id = text_of(event, "response.id");
+    const bool aside = is_aside(id);  // before it is forgotten
     if (!replies_.on_done(id, now)) return false;  // repeated
     const bool hidden = is_hidden(event);
     if (!replies_.is_generating()) lost_words_.clear();
     if (was_cut(id)) forget_unsounded();
-    unsounded_.clear();
+    if (!aside) unsounded_.clear();
     metrics_.responses_total.add();
     turns_.on_answered(id);
     downlink_.end_items_of(id);
