@@ -22,6 +22,11 @@ struct ServiceManner {
     std::function<std::string(const std::string&)> transcribe{};  ///< what it makes of a turn's voices; else their own names
     bool calls_function = false;         ///< answers with a call instead of sound, while the newest item is the user's
     milliseconds session_max{std::chrono::minutes(60)};
+    std::function<bool(const json::object&)> refuses_update{};    ///< a session.update with this session
+    bool deaf = false;                   ///< takes nothing for a voice
+    bool says_stopped = true;            ///< of a voice that is committed by an event
+    bool words_first = false;            ///< a reply's first word comes with the response, delta_every before its sound
+    bool numbers_responses = false;      ///< resp_1, resp_2 …, beginning anew with every connection
 };
 
 /// The turn `number` of the user is a steady sound by which it is known again; silence is zeros.
@@ -195,7 +200,7 @@ private:
         if (sample >= voice_min) {
             buffer_.hear(sample);
             last_voice_ = samples_heard;
-            if (!speaking_ && has_voice_detection()) speech_started();
+            if (!speaking_ && has_voice_detection() && !manner.deaf) speech_started();
         } else if (speaking_ && samples_heard - last_voice_ >= session_.silence_ms * audio::realtime_hz / 1'000) {
             speech_stopped(now);
         }
@@ -319,7 +324,7 @@ private:
         const json::object event_ = json::parse_object(text).value();
         const std::string type(json::find_string(event_, "type").value()), id(json::find_string(event_, "event_id").value_or(""));
         const std::string item_id(json::find_string(event_, "item_id").value_or(""));
-        if (type == "session.update") return update(*json::find_object(event_, "session"), now);
+        if (type == "session.update") return update(*json::find_object(event_, "session"), id, now);
         if (type == "conversation.item.create") return create_item(event_, id);
         if (type == "response.create") return on_create(event_, id, now);
         if (type == "response.cancel") {
@@ -333,7 +338,7 @@ private:
         }
         if (type == "input_audio_buffer.commit") {
             if (!buffer_has_audio_) return complain("input_audio_buffer_commit_empty", "buffer too small", id);
-            if (speaking_) tell("input_audio_buffer.speech_stopped", {{"item_id", turn_id_}, {"audio_end_ms", ms(samples_heard)}});
+            if (speaking_ && manner.says_stopped) tell("input_audio_buffer.speech_stopped", {{"item_id", turn_id_}, {"audio_end_ms", ms(samples_heard)}});
             return commit(now, false);
         }
         if (type == "input_audio_buffer.clear") {
@@ -375,12 +380,14 @@ private:
         }
     }
 
-    void update(const json::object& given, Instant now)
+    void update(const json::object& given, std::string_view event_id, Instant now)
     {
+        if (manner.refuses_update && manner.refuses_update(given)) return complain("invalid_value", "a session of that kind", event_id);
         merge(session, given);
         const json::object* input = json::find_object(session, "audio.input");
         const json::object* detection = json::find_object(session, "audio.input.turn_detection");
         session_.detects = detection || !(input && input->contains("turn_detection"));
+        speaking_ = speaking_ && session_.detects;
         if (detection) {
             session_.answers = json::find_bool(*detection, "create_response").value_or(true);
             session_.interrupts = json::find_bool(*detection, "interrupt_response").value_or(true);
@@ -408,7 +415,8 @@ private:
         answer_at_.reset();
         const bool is_call = manner.calls_function && !items.empty() && items.back().role == "user";
         const int number = static_cast<int>(said_.replies.size()) + 1;
-        running_ = Running{new_id("resp_"), new_id("item_"), number, {}, 0, 0, manner.reply_ms, now + manner.delta_every, is_call};
+        const std::string id = manner.numbers_responses ? "resp_" + std::to_string(++responses_) : new_id("resp_");
+        running_ = Running{id, new_id("item_"), number, {}, 0, 0, manner.reply_ms, now + manner.delta_every, is_call};
         Running& reply = *running_;
         tell("response.created", {{"response", response_of(reply.id, "in_progress")}});
         if (is_call) return begin_call();
@@ -424,6 +432,14 @@ private:
         tell("response.output_item.added", {{"response_id", reply.id}, {"output_index", 0}, {"item", item}});
         add_item({reply.item_id, "assistant", {}, {}, 0}, item);
         tell("response.content_part.added", part_of(reply, {{"part", json::object{{"type", "audio"}, {"transcript", ""}}}}));
+        if (manner.words_first) say_words(1);
+    }
+
+    /// So many in all, by now.
+    void say_words(std::size_t count)
+    {
+        for (Running& reply = *running_; reply.words_said < count; ++reply.words_said)
+            tell("response.output_audio_transcript.delta", part_of(reply, {{"delta", reply.words[reply.words_said]}}));
     }
 
     static json::object part_of(const Running& reply, json::object more)
@@ -461,9 +477,7 @@ private:
         if (reply.made_ms >= reply.whole_ms) return end_reply("completed");
         const std::int64_t piece_ms = std::min(manner.delta_ms, reply.whole_ms - reply.made_ms);
         // Words run ahead of their sound.
-        const auto words_by_now = std::min(reply.words.size(), static_cast<std::size_t>((reply.made_ms + piece_ms) * 2 / 500 + 1));
-        for (; reply.words_said < words_by_now; ++reply.words_said)
-            tell("response.output_audio_transcript.delta", part_of(reply, {{"delta", reply.words[reply.words_said]}}));
+        say_words(std::min(reply.words.size(), static_cast<std::size_t>((reply.made_ms + piece_ms) * 2 / 500 + 1)));
         out_.push_back(delta(reply, piece_ms));
         reply.made_ms += piece_ms;
         find(reply.item_id)->audio_ms = reply.made_ms;
@@ -541,7 +555,7 @@ private:
     Instant began_;
     std::string name_;
     mutable std::uint64_t events_ = 0;
-    std::uint64_t ids_ = 0;
+    std::uint64_t ids_ = 0, responses_ = 0;
     std::vector<std::string> out_;
     std::multimap<Instant, std::string> later_;
     std::optional<Instant> answer_at_;
