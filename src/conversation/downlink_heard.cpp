@@ -78,6 +78,11 @@ Downlink::Items::const_iterator Downlink::first_unheard(Belief belief, Instant n
 
 bool Downlink::is_speaking(Instant now) const { return first_unheard(Belief::likely, now) != items_.end(); }
 
+bool Downlink::plays(std::string_view response_id, Instant now) const
+{
+    return std::any_of(first_unheard(Belief::likely, now), items_.end(), [&](const Item& item) { return item.response_id == response_id; });
+}
+
 std::optional<Instant> Downlink::quiet_at(Instant now) const
 {
     if (pacer_.played(now) == pacer_.sent()) return std::nullopt;

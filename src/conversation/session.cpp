@@ -205,7 +205,7 @@ void Session::playback(const realtime::ClientEvent& event, Instant now)
 void Session::cancel(const realtime::ClientEvent& event, Instant now)
 {
     const std::string_view response_id = json::find_string(event.body, "response_id").value_or("");
-    if (is_besides(response_id)) return send_cancel(replies_.on_cancel(response_id, now), response_id, event.event_id);
+    if (is_besides(response_id) && !downlink_.plays(response_id, now)) return send_cancel(replies_.on_cancel(response_id, now), response_id, event.event_id);
     due_ = {};
     cut_responses();
     send_cancel(replies_.on_cancel(response_id, now), response_id, event.event_id);
@@ -242,7 +242,9 @@ void Session::update_session(const realtime::ClientEvent& event)
     json::object out = event.body;
     out["session"] = std::move(session);
     if (!uplink_.push_event(json::to_text(out), update_key(event.event_id))) return report_full();
-    if (settings_.recovery.enabled) asked_updates_.push_back({event.event_id, std::move(asked)});
+    if (!settings_.recovery.enabled) return;
+    asked_updates_.push_back({event.event_id, std::move(asked)});
+    if (asked_updates_.size() > settings_.uplink_events_max) asked_updates_.pop_front();
 }
 
 /// The service has answered the oldest update, or refused that one. Later ones win member by member, so one object says it all to the next upstream.

@@ -257,6 +257,7 @@ bool Session::take_response_event(std::string_view type, const json::object& eve
         const json::object* item = json::find_object(event, "item");
         if (type.ends_with(".added")) {
             note_response(replies_.on_created({{"id", response_id}}, now), response_id);  // it may not say response.created
+            if (!aside) added_ = item ? text_of(*item, "id") : "";
             more_comes_ = more_comes_ || response_id == whole_response_;
         }
         if (item && !aside) history_.on_item(*item);
@@ -270,7 +271,7 @@ bool Session::take_response_event(std::string_view type, const json::object& eve
         downlink_.end_item(item_id, std::string(text));
         if (!aside) {
             whole_response_ = response_id;
-            more_comes_ = false;
+            more_comes_ = !added_.empty() && added_ != item_id;
         }
         return false;
     } else if (!aside && (type.ends_with("transcript.delta") || type.ends_with("text.delta"))) {
@@ -331,7 +332,7 @@ bool Session::take_done(const json::object& event, Instant now)
     if (!replies_.on_done(id, now)) return false;  // repeated
     const bool hidden = is_hidden(event);
     if (!replies_.is_generating()) lost_words_.clear();
-    if (was_cut(id)) forget_unsounded();
+    if (!aside && was_cut(id)) forget_unsounded();
     if (!aside) unsounded_.clear();
     metrics_.responses_total.add();
     turns_.on_answered(id);
@@ -380,7 +381,7 @@ void Session::on_upstream_error(std::string_view text, const json::object& event
         const Error refused{Code::upstream_rejected, "The voice service refused the session: " + message, {}, code};
         if (was_live_) {
             refusal_ = refused;
-            updates_ = {};  // the character's own settings are fine anywhere
+            if (quoted == start_event_id_) updates_ = {};  // the character's own settings are fine anywhere
             return on_upstream_lost(refused, now);
         }
         return fail(refused, 1011);
@@ -390,7 +391,11 @@ void Session::on_upstream_error(std::string_view text, const json::object& event
         return;  // its connection ends next, and another one goes on
     }
     if (code == "input_audio_buffer_commit_empty") uplink_.confirm(Uplink::commit_key, turns_.open_commits());
-    if (!quoted.empty()) on_refused(quoted);
+    const bool refuses_update = text_of(event, "error.param").starts_with("session");
+    if (!quoted.empty())
+        on_refused(quoted);
+    else if (refuses_update && !asked_updates_.empty())
+        on_refused(std::string(asked_updates_.front().event_id));
     const auto verdict = replies_.on_error(code, message, quoted, now);
     const bool unnamed = quoted.starts_with(unnamed_event_prefix);
     const bool own = quoted.starts_with(own_event_prefix) && !unnamed;

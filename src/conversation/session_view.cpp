@@ -16,7 +16,7 @@ void overlay(json::object& session, const json::object& update)
         const bool has_parts = key == "audio" || key == "input" || key == "output";
         if (has_parts && member.is_object() && value.is_object())
             overlay(member.get_object(), value.get_object());
-        else
+        else if (!has_parts || !member.is_object())  // what has parts is not taken away by null
             member = value;
     }
 }

@@ -46,10 +46,13 @@ awaitable<void> ConversationRelay::read_client(std::shared_ptr<net::WebSocket> c
         }
     }
     if (stopping_ || returned_) co_return;
+    const auto said_farewell = [&] { return client->close_code() == 1000 || client->close_code() == 1005; };
+    // Before its connection is down: then it may knock at another worker.
+    if (said_farewell() && waiting_) waiting_->withdraw();
     const auto end = co_await client->read();
     if (!end) note_client_end(end.error());
     const bool broke_the_rules = !end && (end.error().code == Code::protocol || end.error().code == Code::too_large);
-    client_is_done_ = broke_the_rules || client->close_code() == 1000 || client->close_code() == 1005;
+    client_is_done_ = said_farewell() || broke_the_rules;
 }
 
 std::span<const std::byte> ConversationRelay::take_audio(std::span<const std::byte> pcm, Instant at)

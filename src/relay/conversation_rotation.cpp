@@ -48,6 +48,7 @@ awaitable<void> ConversationRelay::rotate()
         }
         ahead_wanted_ = true;
         upstream_->cancel_receive();
+        room_.notify();  // or it waits for the client to take more
         while (!stopping_ && upstream_ == old) co_await rotation_.wait();
         ahead_wanted_ = false;
     }

@@ -85,6 +85,8 @@ public:
     bool was_cut(std::string_view item_id) const;
     /// Audio waits or is being played by the loudspeaker's model.
     bool is_speaking(Instant now) const;
+    /// Whether something of this response has not been heard yet.
+    bool plays(std::string_view response_id, Instant now) const;
     /// Audio or events still wait to be sent; of a reply that stands still, too.
     bool has_unsent() const;
 

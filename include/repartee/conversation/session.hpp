@@ -252,6 +252,7 @@ private:
     UserTurns turns_;
     ReplyOwner::Due due_;                             ///< what the next upstream is to be asked for
     std::string whole_response_;                      ///< whose sound has come to its end …
+    std::string added_;                               ///< the newest item of a reply
     bool more_comes_ = false;                         ///< … but it has gone on with another item
     std::string lost_words_;                          ///< after which the reply was lost that is to go on
     std::string start_event_id_;                      ///< of the session.update that starts the upstream's side
