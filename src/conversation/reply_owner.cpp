@@ -222,16 +222,17 @@ ReplyOwner::Due ReplyOwner::on_upstream_lost(bool heard)
     }
     // Held or on its way: what answers all that was said, so nothing else is due.
     const bool asked = held_ || outstanding_;
-    if (Response* const response = conversation_response(); response && !asked) {
+    Response* const response = conversation_response();
+    const bool is_wanted = response && !response->cancelled && !response->unwanted;
+    if (is_wanted && !asked) {
         // With its calls complete it is the client's turn: it sends the outputs and asks.
-        if (!response->cancelled && !response->unwanted && !response->calls)
-            due = {heard ? Due::How::go_on : Due::How::anew, std::move(response->create)};
+        if (!response->calls) due = {heard ? Due::How::go_on : Due::How::anew, std::move(response->create)};
     } else if (answer_ && answer_->committed && !answer_->unwanted && !asked) {
         due.how = Due::How::anew;
     }
-    for (Response& response : running_)
-        if (response.out_of_band && response.create && !response.cancelled && aside_.size() + outstanding_aside_.size() < aside_max)
-            aside_.push_back(std::move(*response.create));
+    for (Response& other : running_)
+        if (other.out_of_band && other.create && !other.cancelled && aside_.size() + outstanding_aside_.size() < aside_max)
+            aside_.push_back(std::move(*other.create));
     running_.clear();
     done_.clear();
     last_done_.clear();

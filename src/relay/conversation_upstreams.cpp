@@ -34,6 +34,7 @@ awaitable<void> ConversationRelay::serve_upstreams()
         loops_.spawn(close_upstream(std::exchange(upstream_, nullptr)));
         if (ahead_) {
             session_.rotate(now());
+            attempts_ = 0;  // whatever outage there was is over
             take_upstream(*std::exchange(ahead_, std::nullopt));
             rotation_.notify();
         } else {

@@ -23,6 +23,7 @@ LIMIT_S = 60
 FIRST_VOICE_MS = 80
 DECISION_S = 1.0   # after a recovery a reply that was heard to its end need not come again: how long silence must last to count as that
 ROTATE_AGE_MS = 600
+ROTATE_FORCE_AGE_MS = 5000  # longer than any reply takes: one that is cut and asked for anew each time would never end
 WARM_UP_FROM = 16_000  # numbers of conversations that only warm the server up
 
 
@@ -348,7 +349,7 @@ def settings(service, **more):
         "realtime": {"upstream": "openai", "url": service.url, "ca_file": service.certificate, "api_key": "sk-scripted", "model": "scripted",
                      "warm_connections": 8, "warm_age_ms": 1000, "backoff_min_ms": 5, "backoff_max_ms": 50, "breaker_failures": 1000},
         "conversation": {"vad_silence_duration_ms": VAD_SILENCE_MS},
-        "recovery": {"rotate_age_ms": ROTATE_AGE_MS, "rotate_force_age_ms": 2 * ROTATE_AGE_MS, "backoff_min_ms": 5, "backoff_max_ms": 50},
+        "recovery": {"rotate_age_ms": ROTATE_AGE_MS, "rotate_force_age_ms": ROTATE_FORCE_AGE_MS, "backoff_min_ms": 5, "backoff_max_ms": 50},
         "resume": {"window_ms": 10_000},
         "transcripts": {"sessions_max": 100_000},
         "log": {"level": "warn"},

@@ -635,6 +635,11 @@ TEST_CASE("what is due when the service is lost")
         t.speech().stopped().committed();
         CHECK(lose(false).how == How::anew);
     }
+    SECTION("a turn was committed, and the reply that its voice cut was not yet done")
+    {
+        t.committed("u1").created("R1").speech().stopped().committed("u2");
+        CHECK(lose(true).how == How::anew);
+    }
     SECTION("a turn was not yet committed: the next service commits it")
     {
         t.speech().stopped();
