@@ -28,21 +28,12 @@ std::array<std::uint8_t, 4> random_mask()
 
 std::span<std::byte> FrameQueue::begin_frame(Opcode opcode, std::size_t payload_bytes)
 {
-    if (!preamble_.empty()) queue_preamble();
     if (masked_) mask_ = random_mask();
     make_room(frame_header_bytes_max + payload_bytes);
     end_ += write_frame_header(true, opcode, payload_bytes, masked_ ? &mask_ : nullptr, buffer_.data() + end_);
     payload_at_ = end_;
     end_ += payload_bytes;
     return {buffer_.data() + payload_at_, payload_bytes};
-}
-
-void FrameQueue::queue_preamble()
-{
-    make_room(preamble_.size());
-    std::memcpy(buffer_.data() + end_, preamble_.data(), preamble_.size());
-    end_ += preamble_.size();
-    std::string().swap(preamble_);
 }
 
 void FrameQueue::finish_frame()

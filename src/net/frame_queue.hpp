@@ -2,8 +2,6 @@
 #include "repartee/base/buffer.hpp"
 #include "repartee/net/websocket_frame.hpp"
 
-#include <string>
-
 namespace repartee::net {
 
 /// The sending half of a WebSocket without I/O: frames are built in place, one behind the other, and leave from there.
@@ -15,11 +13,6 @@ public:
     std::span<std::byte> begin_frame(Opcode opcode, std::size_t payload_bytes);
     void finish_frame();
     void append(Opcode opcode, std::span<const std::byte> payload);
-
-    /// Bytes that are no frame, and leave before the first one; unsent() does not count them until then, or until queue_preamble().
-    void set_preamble(std::string bytes) { preamble_ = std::move(bytes); }
-    bool has_preamble() const { return !preamble_.empty(); }
-    void queue_preamble();
 
     /// What has not been taken yet; stays in place, first, until it is taken (TLS may have begun to send it).
     std::span<const std::byte> unsent() const { return {buffer_.data() + begin_, end_ - begin_}; }
@@ -34,7 +27,6 @@ private:
     void make_room(std::size_t bytes);
 
     bool masked_;
-    std::string preamble_;
     Buffer buffer_;
     std::size_t begin_ = 0, end_ = 0;
     std::uint64_t taken_ = 0;

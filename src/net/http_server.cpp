@@ -184,17 +184,18 @@ std::string switching_protocols(std::string_view key, const std::string& subprot
 
 awaitable<void> become_websocket(ServedConnection& connection, Upgrade upgrade, std::string key)
 {
-    std::string head = switching_protocols(key, upgrade.subprotocol);
+    // By itself: a client that begins to listen when it is open would miss a first frame that came in the same segment.
+    const std::string head = switching_protocols(key, upgrade.subprotocol);
+    const auto sent = co_await write_all(connection, head);
+    if (sent.has_error()) co_return;
     std::string early(connection.received());
     connection.buffer = {};
     if (upgrade.hand_over) {
-        const auto sent = co_await write_all(connection, head);
-        if (sent.has_error()) co_return;
         PartedWebSocket parted{connection.stream.part(), upgrade.limits, std::move(early)};
         if (parted.stream.is_open()) upgrade.hand_over(std::move(parted));
         co_return;
     }
-    WebSocket socket(std::move(connection.stream), WebSocket::Role::server, upgrade.limits, std::move(early), std::move(head));
+    WebSocket socket(std::move(connection.stream), WebSocket::Role::server, upgrade.limits, std::move(early));
     awaitable<void> run = upgrade.run(std::move(socket));
     co_await std::move(run);
 }

@@ -25,8 +25,6 @@ constexpr std::size_t piece_bytes_max = 64 << 10;
 constexpr std::uint16_t close_protocol_error = 1002, close_no_code = 1005, close_abnormal = 1006;
 constexpr std::uint16_t close_not_utf8 = 1007, close_policy = 1008, close_too_large = 1009;
 
-constexpr milliseconds head_wait{1};
-
 std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 /// Coarse on purpose: an idle connection costs one timer, and the hot path never asks for the time.
@@ -149,7 +147,7 @@ struct WebSocket::State : std::enable_shared_from_this<State> {
     }
 
     // watching
-    void start_watch(milliseconds first);
+    void start_watch();
     void on_tick(Instant now);
     void ping_or_give_up(Instant now);
 
@@ -446,24 +444,20 @@ awaitable<void> WebSocket::State::changed(std::shared_ptr<State> self)
 // --- watching
 
 /// A weak reference: the watchdog must not keep alive what it watches.
-void WebSocket::State::start_watch(milliseconds first)
+void WebSocket::State::start_watch()
 {
     if (ended) return;
-    watch.expires_after(first);
+    watch.expires_after(tick);
     watch.async_wait([weak = weak_from_this()](boost::system::error_code) {
         const auto self = weak.lock();
         if (!self || self->ended) return;
         self->on_tick(std::chrono::steady_clock::now());
-        self->start_watch(self->tick);
+        self->start_watch();
     });
 }
 
 void WebSocket::State::on_tick(Instant now)
 {
-    if (outgoing.has_preamble()) {
-        outgoing.queue_preamble();
-        flush();
-    }
     // While nobody reads, the silence is our own.
     if (received_since_tick || !has_reader()) heard_at = now;
     if (!received_since_tick && has_reader()) stream.look_again();
@@ -486,12 +480,10 @@ void WebSocket::State::ping_or_give_up(Instant now)
 
 // --- the handle
 
-WebSocket::WebSocket(ByteStream stream, Role role, WebSocketLimits limits, std::string early, std::string head)
+WebSocket::WebSocket(ByteStream stream, Role role, WebSocketLimits limits, std::string early)
     : state_(std::make_shared<State>(std::move(stream), role, limits, early))
 {
-    const bool has_head = !head.empty();
-    state_->outgoing.set_preamble(std::move(head));
-    state_->start_watch(has_head ? head_wait : state_->tick);
+    state_->start_watch();
 }
 
 WebSocket WebSocket::join(asio::any_io_executor executor, PartedWebSocket parted)
@@ -555,13 +547,7 @@ awaitable<void> WebSocket::close(std::uint16_t code, std::string reason) { retur
 
 void WebSocket::abort()
 {
-    if (!state_) return;
-    if (!state_->ended && state_->outgoing.has_preamble()) {
-        // The handshake's answer was promised when this began.
-        state_->outgoing.queue_preamble();
-        state_->send_what_fits();
-    }
-    state_->end(Error{Code::closed, "The connection was closed by this side."});
+    if (state_) state_->end(Error{Code::closed, "The connection was closed by this side."});
 }
 
 bool WebSocket::is_open() const { return state_ && !state_->ended && !state_->closing && state_->stream.is_open(); }

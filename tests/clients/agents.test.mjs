@@ -66,7 +66,8 @@ test('it connects with a character and its own settings', LIMIT, async (t) => {
   const [{ name, parameters }] = inForce.tools;
   assert.equal(name, 'set_light');
   assert.deepEqual(parameters.required, ['on']);
-  await inbox.next((event) => event.type === 'session.updated' && event.session.tracing === 'auto', 'tracing');
+  // The package asks for it when session.created comes, which may be before it has told the rest.
+  if (inForce.tracing !== 'auto') await inbox.next((event) => event.type === 'session.updated' && event.session.tracing === 'auto', 'tracing');
   assert.deepEqual(errors, []);
 });
 

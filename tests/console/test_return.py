@@ -182,10 +182,10 @@ async def test_a_service_that_is_lost_is_a_quiet_word_and_no_error(recording):
                     await page.until(f"{of_type('session.upstream_changed')}.length === 1", 20)
                     await page.until("said.some((text) => text.includes('음성 서비스와 다시 이어졌어요'))")
                     assert any("음성 서비스와 잠시 끊겼어요" in text for text in await page.run("said"))
-                    await page.until(f"{of_type('response.done')}.length >= 2", 30)
-                    statuses = await page.run(f"{of_type('response.done')}.map((event) => [event.response.status, event.response.status_details?.error?.code ?? null])")
-                    assert statuses[:2] == [["failed", "upstream_lost"], ["completed", None]]
                     await page.until(f"{STATE} === 'listening'", 60)
+                    statuses = await page.run(f"{of_type('response.done')}.map((event) => [event.response.status, event.response.status_details?.error?.code ?? null])")
+                    # Whether all of it had come when the service went is the voice's speed.
+                    assert statuses in ([["completed", None]], [["failed", "upstream_lost"], ["completed", None]])
                     lines = await page.run(LINES)
                     assert await page.run(ERRORS) == 0 and set(who for who, _ in lines) == {"user", "character"}, lines
                     await page.until(f"{STATUS} === ''")

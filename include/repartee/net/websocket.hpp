@@ -36,9 +36,8 @@ class WebSocket {
 public:
     enum class Role { server, client };
 
-    /// `early`: bytes that came behind the handshake's header. `head`: the handshake's answer, which leaves in one piece with the first frame when that is
-    /// there within a moment: a client that waits for both wakes up once.
-    WebSocket(ByteStream stream, Role role, WebSocketLimits limits, std::string early = {}, std::string head = {});
+    /// `early`: bytes that came behind the handshake's header.
+    WebSocket(ByteStream stream, Role role, WebSocketLimits limits, std::string early = {});
     /// Of a server, on another event loop; called on that one's thread.
     static WebSocket join(asio::any_io_executor executor, PartedWebSocket parted);
     ~WebSocket();

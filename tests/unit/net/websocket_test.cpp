@@ -912,24 +912,3 @@ TEST_CASE("Over TLS: messages, a cancelled read, and an orderly close of both si
     CHECK(code == 1000);
     CHECK(server_outcome.code == Code::closed);
 }
-
-TEST_CASE("The handshake's answer leaves with the first frame, and by itself when none comes")
-{
-    const bool with_frame = GENERATE(true, false);
-    CAPTURE(with_frame);
-    const std::string head = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
-    std::string first;
-    const auto body = [&]() -> awaitable<void> {
-        const auto executor = co_await asio::this_coro::executor;
-        const auto sockets = testing::tcp_sockets();
-        WebSocket server(ByteStream::adopt_tcp(executor, sockets.near), Role::server, {}, {}, head);
-        ByteStream client = ByteStream::adopt_tcp(executor, sockets.far);
-        CHECK(server.unsent_bytes() == 0);  // nobody need wait for it
-        if (with_frame) CHECK(server.send_text("hello"));
-        std::array<std::byte, 256> buffer;
-        const auto read = co_await client.read_some(buffer);
-        first = as_text(std::span(buffer).first(read.value()));
-    };
-    run_coroutine(body());
-    CHECK(first == (with_frame ? head + frame(true, Opcode::text, "hello", false) : head));
-}
