@@ -3,6 +3,7 @@
 #include "role_settings.hpp"
 
 #include "repartee/audio/pcm.hpp"
+#include "repartee/base/version.hpp"
 
 #include <algorithm>
 
@@ -149,7 +150,7 @@ voice::ListenSettings listen_settings(const Config::Listen& c)
 api::Settings api_settings(const Config& config)
 {
     api::Settings settings;
-    settings.version = REPARTEE_VERSION;
+    settings.version = version;
     settings.model = config.effective_model();
     settings.upstream = config.effective_upstream();
     settings.api_keys = split(config.server.api_keys);

@@ -12,9 +12,7 @@
 namespace repartee::app {
 namespace {
 
-#ifdef REPARTEE_VERSION
 static_assert(version == REPARTEE_VERSION, "repartee/base/version.hpp and project(VERSION …) in CMakeLists.txt differ");
-#endif
 
 /// The options that say where settings come from, the same for every verb that needs a configuration.
 struct SettingOptions {

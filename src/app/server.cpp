@@ -7,6 +7,7 @@
 
 #include "repartee/app/character_loader.hpp"
 #include "repartee/base/log.hpp"
+#include "repartee/base/version.hpp"
 #include "repartee/net/listener.hpp"
 #include "repartee/net/signal.hpp"
 
@@ -223,7 +224,7 @@ void Server::announce() const
         const std::string& configured = door->tls ? config_.server.tls_listen : config_.server.listen;
         std::string host = configured.substr(0, configured.rfind(':'));
         if (host == "0.0.0.0" || host == "[::]") host = "localhost";
-        fmt::print("Repartee {} listens on {}://{}:{}/\n", REPARTEE_VERSION, door->tls ? "https" : "http", host, door->listener.port());
+        fmt::print("Repartee {} listens on {}://{}:{}/\n", version, door->tls ? "https" : "http", host, door->listener.port());
     }
     const bool prepared = speaks_prepared_lines(config_), local = shared_.settings.upstream == "local";
     if (!local) fmt::print("Conversations go to {} with model {}.\n", config_.realtime.url, shared_.settings.model);

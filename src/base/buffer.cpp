@@ -24,7 +24,7 @@ struct Store {
         std::byte** const list = capacity <= kept_block_bytes_max ? &first[place_of(capacity)] : nullptr;
         if (!list || !*list) return allocate(capacity);
         std::byte* const block = *list;
-        std::memcpy(list, block, sizeof block);
+        std::memcpy(list, block, sizeof *list);
         kept_bytes -= capacity;
         return block;
     }

@@ -62,10 +62,10 @@ struct Waiting::Entry {
     static void give_up(const std::shared_ptr<Entry>& entry, GivenUp why)
     {
         asio::post(entry->executor, [entry, why] {
-            Waiting* const owner = std::exchange(entry->owner, nullptr);
-            if (!owner) return;
-            owner->window_over_.reset();
-            const auto call = owner->on_given_up;  // a copy: it may destroy the owner
+            Waiting* const its_owner = std::exchange(entry->owner, nullptr);
+            if (!its_owner) return;
+            its_owner->window_over_.reset();
+            const auto call = its_owner->on_given_up;  // a copy: it may destroy the owner
             if (call) call(why);
         });
     }

@@ -30,7 +30,7 @@ std::vector<std::size_t> FallbackSource::order(std::uint32_t without, Instant at
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < entries_.size(); ++i)
         if ((without >> i & 1U) == 0) order.push_back(i);
-    std::ranges::stable_partition(order, [&](std::size_t i) { return !entries_[i].last_until || at >= *entries_[i].last_until; });
+    std::stable_partition(order.begin(), order.end(), [&](std::size_t i) { return !entries_[i].last_until || at >= *entries_[i].last_until; });
     return order;
 }
 
