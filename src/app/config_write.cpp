@@ -4,7 +4,6 @@
 #include "repartee/base/version.hpp"
 
 #include <fmt/format.h>
-#include <iterator>
 
 namespace repartee::app {
 namespace {
@@ -23,7 +22,7 @@ void append_comment(std::string& out, std::string_view text)
 {
     while (!text.empty()) {
         const std::size_t end = text.find('\n');
-        fmt::format_to(std::back_inserter(out), "# {}\n", text.substr(0, end));
+        out += fmt::format("# {}\n", text.substr(0, end));
         text = end == text.npos ? std::string_view{} : text.substr(end + 1);
     }
 }
@@ -47,12 +46,12 @@ std::string documented_defaults()
     for (const Setting& setting : settings_of(config)) {
         if (setting.section != section) {
             section = setting.section;
-            fmt::format_to(std::back_inserter(out), "\n[{}]\n", section);
+            out += fmt::format("\n[{}]\n", section);
         }
         out += '\n';
         append_comment(out, setting.description);
         append_comment(out, surroundings(setting));
-        fmt::format_to(std::back_inserter(out), "# {} = {}\n", setting.key, to_toml(setting.value()));
+        out += fmt::format("# {} = {}\n", setting.key, to_toml(setting.value()));
     }
     return out;
 }
@@ -61,21 +60,21 @@ std::string to_toml_masked(const Config& config)
 {
     Config copy = config;
     std::string out = fmt::format("# The configuration in force (repartee {}). Secrets are shown as \"***\".\n", version);
-    fmt::format_to(std::back_inserter(out), "# Characters are spoken for by: {}, model {}\n", config.effective_upstream(),
-                   to_toml(config.effective_model()));
+    out += fmt::format("# Characters are spoken for by: {}, model {}\n", config.effective_upstream(),
+                       to_toml(config.effective_model()));
     if (const std::string successors = successors_text(config); !successors.empty())
-        fmt::format_to(std::back_inserter(out), "# When it cannot be had: {}\n", successors);
-    fmt::format_to(std::back_inserter(out), "# Hears (stt): {}\n# Thinks (llm): {}\n# Speaks (tts): {}\n", chain_text(config, "stt"),
-                   chain_text(config, "llm"), chain_text(config, "tts"));
+        out += fmt::format("# When it cannot be had: {}\n", successors);
+    out += fmt::format("# Hears (stt): {}\n# Thinks (llm): {}\n# Speaks (tts): {}\n", chain_text(config, "stt"),
+                       chain_text(config, "llm"), chain_text(config, "tts"));
     std::string section;
     for (const Setting& setting : settings_of(copy)) {
         if (setting.section != section) {
             section = setting.section;
-            fmt::format_to(std::back_inserter(out), "\n[{}]\n", section);
+            out += fmt::format("\n[{}]\n", section);
         }
         SettingValue value = setting.value();
         if (setting.secret && value != SettingValue(std::string())) value = "***";
-        fmt::format_to(std::back_inserter(out), "{} = {}\n", setting.key, to_toml(value));
+        out += fmt::format("{} = {}\n", setting.key, to_toml(value));
     }
     return out;
 }

@@ -3,7 +3,6 @@
 #include "repartee/base/quoted.hpp"
 
 #include <fmt/format.h>
-#include <iterator>
 
 namespace repartee::log {
 namespace {
@@ -50,7 +49,7 @@ std::string format_text(std::chrono::system_clock::time_point time, Level level,
     std::string line = fmt::format("{} {} {}", format_time(time), name(level), event);
     for (const Field& field : fields) {
         const std::string value = cut(field.value);
-        fmt::format_to(std::back_inserter(line), " {}=", field.key);
+        line += fmt::format(" {}=", field.key);
         if (needs_quotes(value))
             append_quoted(line, value);
         else

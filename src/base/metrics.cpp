@@ -8,7 +8,6 @@
 #include <ctime>
 #include <fmt/format.h>
 #include <fstream>
-#include <iterator>
 #include <optional>
 
 namespace repartee {
@@ -19,15 +18,15 @@ class Exposition {
 public:
     void family(std::string_view name, std::string_view type, std::string_view help)
     {
-        fmt::format_to(std::back_inserter(text_), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+        text_ += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
     }
 
     template <class T>
     void sample(std::string_view name, std::string_view labels, T value)
     {
         text_ += name;
-        if (!labels.empty()) fmt::format_to(std::back_inserter(text_), "{{{}}}", labels);
-        fmt::format_to(std::back_inserter(text_), " {}\n", value);
+        if (!labels.empty()) text_ += fmt::format("{{{}}}", labels);
+        text_ += fmt::format(" {}\n", value);
     }
 
     void gauge(std::string_view name, std::string_view help, const Gauge& gauge)

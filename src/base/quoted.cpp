@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <fmt/format.h>
-#include <iterator>
 
 namespace repartee {
 namespace {
@@ -32,7 +31,7 @@ void append_escape(std::string& out, std::uint32_t c)
     case '\n': out += "\\n"; return;
     case '\r': out += "\\r"; return;
     case '\t': out += "\\t"; return;
-    default: fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+    default: out += fmt::format("\\u{:04x}", c);
     }
 }
 
