@@ -134,4 +134,5 @@ void ConversationRelay::expect_return()
         stop();
     };
 }
+
 }  // namespace repartee::relay

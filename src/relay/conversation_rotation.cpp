@@ -73,4 +73,5 @@ awaitable<bool> ConversationRelay::quiet_moment(std::shared_ptr<upstream::Upstre
     }
     co_return quiet;
 }
+
 }  // namespace repartee::relay

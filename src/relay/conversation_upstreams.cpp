@@ -159,4 +159,5 @@ awaitable<void> ConversationRelay::say_last_words()
     else
         log::info("session.last_words_unsaid", {{"session", session_.id()}, {"message", speech.error().message}});
 }
+
 }  // namespace repartee::relay

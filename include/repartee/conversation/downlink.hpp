@@ -100,7 +100,6 @@ public:
     /// The client's connection is gone. The loudspeaker stands still where the client reported it, else where the model has it. No audio leaves
     /// meanwhile.
     void on_client_lost(Instant now);
-    bool is_client_lost() const { return client_lost_at_.has_value(); }
     /// What a client that comes back says about itself.
     struct ClientPosition {
         std::optional<std::string> last_event_id{}, item_id{};

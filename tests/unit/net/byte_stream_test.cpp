@@ -1,6 +1,7 @@
 #include "repartee/net/byte_stream.hpp"
 
 #include "../../support/run_coroutine.hpp"
+#include "../../support/tls_contexts.hpp"
 #include "repartee/net/listener.hpp"
 #include "repartee/net/signal.hpp"
 #include "repartee/net/task_group.hpp"
@@ -17,8 +18,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,28 +30,11 @@ using net::Signal;
 using net::TaskGroup;
 using net::TlsContext;
 using repartee::testing::run_coroutine;
+using repartee::testing::tls_contexts;
 
 namespace {
 
 constexpr auto ample = 10s;
-
-/// A server's and a client's context that trust each other, made once for all tests.
-struct Contexts {
-    std::string folder = [] {
-        char name[] = "/tmp/repartee-byte-stream-XXXXXX";
-        return std::string(::mkdtemp(name));
-    }();
-    net::SelfSignedFiles files = net::ensure_self_signed(folder).value();
-    TlsContext server = TlsContext::server(files.certificate_file, files.key_file).value();
-    TlsContext client = TlsContext::client(files.certificate_file).value();
-    ~Contexts() { std::filesystem::remove_all(folder); }
-};
-
-const Contexts& contexts()
-{
-    static const Contexts made;
-    return made;
-}
 
 struct Pair {
     ByteStream client, server;
@@ -88,8 +70,8 @@ awaitable<void> secure(ByteStream& client, ByteStream& server)
     const auto executor = co_await asio::this_coro::executor;
     TaskGroup group(executor, "handshake");
     std::optional<Result<void>> at_server, at_client;
-    group.spawn(keep_result(server.tls_handshake_as_server(contexts().server, ample), at_server));
-    group.spawn(keep_result(client.tls_handshake_as_client(contexts().client, "localhost", ample), at_client));
+    group.spawn(keep_result(server.tls_handshake_as_server(tls_contexts().server, ample), at_server));
+    group.spawn(keep_result(client.tls_handshake_as_client(tls_contexts().client, "localhost", ample), at_client));
     co_await group.wait_all();
     at_server->value();
     at_client->value();
@@ -442,7 +424,7 @@ TEST_CASE("A stream that was never connected answers closed")
         codes.push_back(read.error().code);
         const auto written = co_await never.write("x");
         codes.push_back(written.error().code);
-        const auto secured = co_await never.tls_handshake_as_server(contexts().server, ample);
+        const auto secured = co_await never.tls_handshake_as_server(tls_contexts().server, ample);
         codes.push_back(secured.error().code);
         co_await never.shutdown(ample);
         never.close();

@@ -1,6 +1,7 @@
 #include "repartee/net/http_server.hpp"
 
 #include "../../support/event_loop.hpp"
+#include "../../support/tls_contexts.hpp"
 #include "repartee/net/listener.hpp"
 #include "repartee/net/tls_context.hpp"
 
@@ -12,8 +13,6 @@
 #include <sys/socket.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -21,28 +20,12 @@ using namespace repartee;
 using namespace repartee::net;
 using namespace std::chrono_literals;
 using testing::EventLoop;
+using testing::tls_contexts;
 
 // Connections that go from one event loop to another, each on a thread of its own.
 namespace {
 
 constexpr auto ample = 10s;
-
-struct Contexts {
-    std::string folder = [] {
-        char name[] = "/tmp/repartee-part-XXXXXX";
-        return std::string(::mkdtemp(name));
-    }();
-    SelfSignedFiles files = ensure_self_signed(folder).value();
-    TlsContext server = TlsContext::server(files.certificate_file, files.key_file).value();
-    TlsContext client = TlsContext::client(files.certificate_file).value();
-    ~Contexts() { std::filesystem::remove_all(folder); }
-};
-
-const Contexts& contexts()
-{
-    static const Contexts made;
-    return made;
-}
 
 struct Accepted {
     Listener listener;
@@ -64,7 +47,7 @@ awaitable<ByteStream> accept_one(Listener& listener, bool tls)
     const auto native = co_await listener.accept();
     auto stream = ByteStream::adopt_tcp(executor, native.value());
     if (!tls) co_return stream;
-    const auto secured = co_await stream.tls_handshake_as_server(contexts().server, ample);
+    const auto secured = co_await stream.tls_handshake_as_server(tls_contexts().server, ample);
     if (!secured) throw std::runtime_error(secured.error().message);
     co_return stream;
 }
@@ -74,7 +57,7 @@ awaitable<ByteStream> connect_to(std::string port, bool tls)
     auto stream = co_await ByteStream::connect("127.0.0.1", port, ample);
     if (!stream) throw std::runtime_error(stream.error().message);
     if (!tls) co_return std::move(*stream);
-    const auto secured = co_await stream->tls_handshake_as_client(contexts().client, "localhost", ample);
+    const auto secured = co_await stream->tls_handshake_as_client(tls_contexts().client, "localhost", ample);
     if (!secured) throw std::runtime_error(secured.error().message);
     co_return std::move(*stream);
 }
