@@ -4,7 +4,8 @@
 namespace repartee {
 
 /// A block of bytes from this thread's store. A connection holds one only while it has bytes to keep, so that thousands of quiet connections share the
-/// few blocks that are in use at any moment, and the busy ones do not allocate.
+/// few blocks that are in use at any moment, and the busy ones do not allocate. What a burst took more goes back to the kernel. A block may be released
+/// by another thread than the one that took it.
 class Buffer {
 public:
     static constexpr std::size_t block_bytes_min = 4 << 10;
