@@ -61,6 +61,10 @@ Session::Session(SessionSettings settings, Metrics& metrics, Instant now)
       upstream_began_at_(now)
 {
     turns_.ends_by_commits(settings_.turn_detection.type == realtime::TurnDetection::Type::none);
+}
+
+void Session::begin_record(Instant now)
+{
     if (settings_.record) settings_.record->began(settings_.id, settings_.user, settings_.character_id, now);
 }
 

@@ -45,6 +45,7 @@ awaitable<void> ConversationRelay::run()
     loops_.spawn(serve_upstreams());
     loops_.spawn(write_client());
     if (session_.rotate_at()) loops_.spawn(rotate());
+    session_.begin_record(now());
     co_await over_.wait();
     if (upstream_) co_await upstream_->close();
     if (ahead_) co_await ahead_->upstream->close();

@@ -65,6 +65,8 @@ struct Ending {
 class Session {
 public:
     Session(SessionSettings settings, Metrics& metrics, Instant now);
+    /// Once, before anything that is to be recorded; apart, since the client's first event need not wait for it.
+    void begin_record(Instant now);
 
     // From the client.
     void on_client_audio(std::span<const std::byte> pcm, Instant now);

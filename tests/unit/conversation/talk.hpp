@@ -220,6 +220,7 @@ public:
         record = std::make_shared<FakeRecord>();
         settings.record = record;
         session = std::make_unique<conversation::Session>(std::move(settings), metrics, clock.now);
+        session->begin_record(clock.now);
         connect();
     }
 
