@@ -125,6 +125,8 @@ Uplink::Next Uplink::leave(Backlog& waiting)
 
 Uplink::Next Uplink::next()
 {
+    // The session's first event carries the whole persona. Let go of at once: what is allocated meanwhile would lie behind it.
+    if (current_.capacity() > kept_event_bytes_max) std::string().swap(current_);
     const bool urgent_again = !again_.empty() && !again_.front().position;
     if (urgent_again && !held_) return leave(again_);
     if (!urgent_.empty()) return leave(urgent_);
@@ -145,8 +147,6 @@ Uplink::Next Uplink::next()
     // What leaves again and what leaves for the first time do not mix: the second kind is recorded and counted.
     if (sent_ < reached_) sendable = std::min(sendable, reached_ - sent_);
     sendable = std::min<std::uint64_t>(sendable, append_pcm_bytes_max);
-    // The session's first event carries the whole persona: that memory is not kept for the length of a conversation.
-    if (current_.capacity() > kept_event_bytes_max) std::string().swap(current_);
     const Next next{Next::Kind::audio, {}, ring_.readable_at(sent_, static_cast<std::size_t>(sendable)), sent_, sent_ < reached_};
     sent_ += sendable;
     reached_ = std::max(reached_, sent_);
