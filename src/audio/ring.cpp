@@ -26,27 +26,28 @@ bool Ring::write(std::span<const std::byte> bytes)
     if (bytes.empty()) return true;
     if (bytes.size() > free_space()) return false;
     grow_for(bytes.size());
-    copy_in(bytes);
+    const std::size_t begin = place(written_);
+    const auto first = bytes.first(std::min(bytes.size(), memory_.capacity() - begin));
+    const auto second = bytes.subspan(first.size());
+    std::memcpy(memory_.data() + begin, first.data(), first.size());
+    if (!second.empty()) std::memcpy(memory_.data(), second.data(), second.size());
     written_ += bytes.size();
     return true;
 }
 
 std::span<std::byte> Ring::reserve(std::size_t bytes)
 {
-    wrapping_.release();
     if (bytes == 0 || bytes > free_space()) return {};
     grow_for(bytes);
     const bool wraps = memory_.capacity() - place(written_) < bytes;
-    if (!wraps) return {memory_.data() + place(written_), bytes};
-    wrapping_ = Buffer(bytes);
-    return {wrapping_.data(), bytes};
+    // All of it moves: in two pieces it would leave as two frames, and a system call costs more than the copy.
+    if (wraps) move_to_start_of(Buffer(memory_.capacity()));
+    return {memory_.data() + place(written_), bytes};
 }
 
 void Ring::commit(std::size_t n)
 {
     assert(n <= free_space());
-    if (wrapping_.capacity() > 0) copy_in({wrapping_.data(), n});
-    wrapping_.release();
     written_ += n;
 }
 
@@ -83,15 +84,6 @@ void Ring::fit_memory()
 {
     if (size() == 0) return memory_.release();
     if (rounded_capacity(size()) < memory_.capacity()) move_to_start_of(Buffer(size()));
-}
-
-void Ring::copy_in(std::span<const std::byte> bytes)
-{
-    const std::size_t begin = place(written_);
-    const auto first = bytes.first(std::min(bytes.size(), memory_.capacity() - begin));
-    const auto second = bytes.subspan(first.size());
-    if (!first.empty()) std::memcpy(memory_.data() + begin, first.data(), first.size());
-    if (!second.empty()) std::memcpy(memory_.data(), second.data(), second.size());
 }
 
 void Ring::grow_for(std::size_t more)

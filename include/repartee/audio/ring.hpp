@@ -43,14 +43,12 @@ public:
     std::size_t memory_bytes() const { return memory_.capacity(); }
 
 private:
-    void copy_in(std::span<const std::byte> bytes);
     void grow_for(std::size_t more);
     void move_to_start_of(Buffer other);
     /// Where an offset lies.
     std::size_t place(std::uint64_t offset) const { return static_cast<std::size_t>(offset - origin_) & (memory_.capacity() - 1); }
 
     Buffer memory_;
-    Buffer wrapping_;  ///< what reserve() gave where the memory ends; commit() copies it
     std::size_t capacity_;
     std::uint64_t written_ = 0, consumed_ = 0;
     std::uint64_t origin_ = 0;  ///< the offset that lies at the start of the memory
