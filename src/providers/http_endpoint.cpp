@@ -1,6 +1,7 @@
 #include "http_endpoint.hpp"
 
 #include "http_refusal.hpp"
+#include "repartee/base/chance.hpp"
 #include "repartee/base/log.hpp"
 #include "repartee/base/version.hpp"
 #include "repartee/net/deadline.hpp"
@@ -14,7 +15,6 @@
 #include <fmt/format.h>
 #include <map>
 #include <mutex>
-#include <random>
 
 namespace repartee::providers {
 namespace {
@@ -22,13 +22,6 @@ namespace {
 constexpr std::string_view openai_host = "api.openai.com";
 constexpr std::size_t refusal_bytes_max = 64 << 10;
 constexpr milliseconds drain_limit{250};
-
-/// In [0,1). Spreads the repetitions of many sessions; nothing depends on its being unguessable.
-double chance()
-{
-    thread_local std::minstd_rand generator{std::random_device{}()};
-    return std::uniform_real_distribution<double>(0, 1)(generator);
-}
 
 std::string joined(std::string_view base, std::string_view path)
 {

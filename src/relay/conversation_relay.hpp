@@ -4,7 +4,6 @@
 #include "repartee/net/task_group.hpp"
 #include "repartee/relay/relay.hpp"
 
-#include <random>
 
 namespace repartee::relay {
 
@@ -91,7 +90,6 @@ private:
     std::size_t source_index_ = 0;
     std::uint32_t refused_ = 0;              ///< the services that ended a session for good, as in LeaseRequest::without
     int attempts_ = 0;
-    std::minstd_rand random_{std::random_device{}()};
     Instant outage_began_{};
     std::optional<Instant> live_since_;
     Result<void> client_sent_;               ///< how the last send to the client ended

@@ -1,5 +1,6 @@
 #include "conversation_relay.hpp"
 
+#include "repartee/base/chance.hpp"
 #include "repartee/base/log.hpp"
 #include "repartee/net/deadline.hpp"
 #include "repartee/upstream/breaker.hpp"
@@ -147,7 +148,7 @@ awaitable<bool> ConversationRelay::find_upstream(Error cause)
 milliseconds ConversationRelay::backoff()
 {
     const milliseconds whole = std::min(recovery_.backoff_max, recovery_.backoff_min * (1 << std::min(attempts_ - 1, 16)));
-    return milliseconds(std::uniform_int_distribution<std::int64_t>(whole.count() / 2, whole.count())(random_));
+    return std::chrono::duration_cast<milliseconds>(whole * (1 + chance()) / 2);
 }
 
 awaitable<void> ConversationRelay::say_last_words()

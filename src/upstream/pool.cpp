@@ -1,5 +1,6 @@
 #include "repartee/upstream/pool.hpp"
 
+#include "repartee/base/chance.hpp"
 #include "repartee/base/log.hpp"
 #include "repartee/net/deadline.hpp"
 #include "repartee/realtime/event_type.hpp"
@@ -58,7 +59,7 @@ Task<Opened> Pool::open(std::string query)
     const Error& error = opened.error();
     metrics_.count_error(error.code);
     log::warn("upstream.connect_failed", {{"peer", endpoint_.url.host}, {"code", name(error.code)}, {"message", error.message}});
-    breaker_.on_failure(error, began, now(), std::uniform_real_distribution<>()(random_));
+    breaker_.on_failure(error, began, now(), chance());
     co_return std::move(opened);
 }
 

@@ -5,7 +5,6 @@
 #include "repartee/upstream/websocket_upstream.hpp"
 
 #include <list>
-#include <random>
 
 namespace repartee::upstream {
 
@@ -48,7 +47,6 @@ private:
     std::shared_ptr<const net::TlsContext> tls_;
     Metrics& metrics_;
     Breaker breaker_;
-    std::minstd_rand random_{std::random_device{}()};
     std::list<std::shared_ptr<Warm>> warm_;
     int opening_ = 0;
     Instant refill_at_{};
