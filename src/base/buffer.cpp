@@ -21,6 +21,8 @@ constexpr std::size_t mapping_bytes = 1 << 20;
 constexpr std::size_t sizes = static_cast<std::size_t>(std::countr_zero(mapped_block_bytes_max) - std::countr_zero(Buffer::block_bytes_min)) + 1;
 // Several rounds of a thousand sessions: blocks that each round needs again stay.
 constexpr unsigned returns_between_tidying = 4'096;
+// A microsecond each, while the thread's voices wait.
+constexpr std::size_t tidied_at_once_max = 256;
 
 std::size_t bytes_at(std::size_t place) { return Buffer::block_bytes_min << place; }
 
@@ -99,15 +101,15 @@ struct Store {
         std::memcpy(block, &shelf.first, sizeof shelf.first);
         shelf.first = block;
         ++shelf.count;
-        if (++returns == returns_between_tidying) tidy();
+        if (++returns == returns_between_tidying) tidy(tidied_at_once_max);
     }
 
-    void tidy()
+    void tidy(std::size_t blocks_max)
     {
         returns = 0;
         for (std::size_t place = 0; place < sizes; ++place) {
             Shelf& shelf = shelves[place];
-            for (std::size_t left = shelf.unused; left > 0; --left) depot().give_back(pop(shelf), place);
+            for (; shelf.unused > 0 && blocks_max > 0; --shelf.unused, --blocks_max) depot().give_back(pop(shelf), place);
             shelf.unused = shelf.count;
         }
     }
@@ -115,7 +117,7 @@ struct Store {
     void end()
     {
         for (Shelf& shelf : shelves) shelf.unused = shelf.count;
-        tidy();
+        tidy(static_cast<std::size_t>(-1));
         state = State::ended;
     }
 

@@ -100,7 +100,7 @@ TEST_CASE("What a burst took goes back to the kernel, what is in use and what is
         for (const Buffer& block : burst) places.push_back(block.data());
     }
     CHECK(residents(places) == count);
-    pass_blocks(10'000, bytes);
+    pass_blocks(30'000, bytes);
     CHECK(residents(places) <= 1);
     for (const Buffer& block : in_use) {
         CHECK(is_resident(block.data()));
