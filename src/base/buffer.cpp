@@ -1,5 +1,6 @@
 #include "repartee/base/buffer.hpp"
 
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -89,7 +90,7 @@ struct Store {
     {
         Shelf& shelf = shelves[place];
         if (!shelf.first) return depot().take(place);
-        std::byte* const block = pop(shelf);
+        std::byte* const block = pop(shelf, place);
         shelf.unused = std::min(shelf.unused, shelf.count);
         return block;
     }
@@ -101,6 +102,7 @@ struct Store {
         std::memcpy(block, &shelf.first, sizeof shelf.first);
         shelf.first = block;
         ++shelf.count;
+        ASAN_POISON_MEMORY_REGION(block, bytes_at(place));
         if (++returns == returns_between_tidying) tidy(tidied_at_once_max);
     }
 
@@ -109,7 +111,7 @@ struct Store {
         returns = 0;
         for (std::size_t place = 0; place < sizes; ++place) {
             Shelf& shelf = shelves[place];
-            for (; shelf.unused > 0 && blocks_max > 0; --shelf.unused, --blocks_max) depot().give_back(pop(shelf), place);
+            for (; shelf.unused > 0 && blocks_max > 0; --shelf.unused, --blocks_max) depot().give_back(pop(shelf, place), place);
             shelf.unused = shelf.count;
         }
     }
@@ -121,9 +123,10 @@ struct Store {
         state = State::ended;
     }
 
-    static std::byte* pop(Shelf& shelf)
+    static std::byte* pop(Shelf& shelf, [[maybe_unused]] std::size_t place)
     {
         std::byte* const block = shelf.first;
+        ASAN_UNPOISON_MEMORY_REGION(block, bytes_at(place));
         std::memcpy(&shelf.first, block, sizeof shelf.first);
         --shelf.count;
         return block;
