@@ -40,12 +40,12 @@ awaitable<void> ConversationRelay::run()
     expect_return();
     begin_session();
     pump_client(now());  // session.created, before the persona goes the other way
+    session_.begin_record(now());
     loops_.spawn(serve_clients());
     loops_.spawn(write_upstream());
     loops_.spawn(serve_upstreams());
     loops_.spawn(write_client());
     if (session_.rotate_at()) loops_.spawn(rotate());
-    session_.begin_record(now());
     co_await over_.wait();
     if (upstream_) co_await upstream_->close();
     if (ahead_) co_await ahead_->upstream->close();
